@@ -1,0 +1,39 @@
+# What `cmake --install` puts where, below the prefix. The program finds its plugins, and they their
+# library, by paths relative to themselves: the prefix can be moved.
+install(TARGETS trestle_program RUNTIME DESTINATION bin)
+install(FILES ${PROJECT_SOURCE_DIR}/config/trestle.json DESTINATION etc/trestle)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/config/examples DESTINATION share/trestle)
+foreach(file config/trestle.schema.json)
+  if(EXISTS ${PROJECT_SOURCE_DIR}/${file})
+    install(FILES ${PROJECT_SOURCE_DIR}/${file} DESTINATION share/trestle)
+  endif()
+endforeach()
+foreach(file README.md CHANGELOG.md LICENSE)
+  if(EXISTS ${PROJECT_SOURCE_DIR}/${file})
+    install(FILES ${PROJECT_SOURCE_DIR}/${file} DESTINATION share/doc/trestle)
+  endif()
+endforeach()
+
+# Plugins made elsewhere are loaded by the shared build only.
+if(NOT TRESTLE_PLUGINS STREQUAL "shared")
+  return()
+endif()
+
+set_target_properties(trestle_flags PROPERTIES EXPORT_NAME flags)
+install(TARGETS trestle trestle_flags EXPORT trestle LIBRARY DESTINATION lib)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/src/core ${PROJECT_SOURCE_DIR}/src/plugin_api
+  DESTINATION ${TRESTLE_HEADER_DIR} FILES_MATCHING PATTERN "*.h" PATTERN mapping_plan.h EXCLUDE)
+install(EXPORT trestle NAMESPACE trestle:: FILE trestle-targets.cmake DESTINATION lib/cmake/trestle)
+
+include(CMakePackageConfigHelpers)
+set(package ${CMAKE_BINARY_DIR}/package)
+configure_file(cmake/trestle-config.cmake.in ${package}/trestle-config.cmake @ONLY)
+# Host and plugins are of one build: another version never fits.
+write_basic_package_version_file(${package}/trestle-config-version.cmake COMPATIBILITY ExactVersion)
+install(FILES ${package}/trestle-config.cmake ${package}/trestle-config-version.cmake
+  DESTINATION lib/cmake/trestle)
+get_target_property(definitions trestle_flags INTERFACE_COMPILE_DEFINITIONS)
+list(TRANSFORM definitions PREPEND "-D")
+list(JOIN definitions " " TRESTLE_CFLAGS)
+configure_file(cmake/trestle.pc.in ${package}/trestle.pc @ONLY)
+install(FILES ${package}/trestle.pc DESTINATION lib/pkgconfig)

@@ -1,0 +1,273 @@
+// A client's coming and going; what is published and subscribed is in client_publish.cpp and
+// client_subscribe.cpp.
+#include "mqtt/client.h"
+
+#include <algorithm>
+#include <random>
+
+#include "core/topic.h"
+#include "mqtt/codec/decode.h"
+#include "mqtt/codec/encode.h"
+
+namespace trestle::mqtt {
+
+Client::Client(Connection& connection, Version version)
+    : connection_(connection),
+      options_(connection.service().options()),
+      counters_(connection.service().counters()),
+      version_(version) {}
+
+Client::~Client() { end(true); }
+
+Fault Client::on_connect(const Connect& connect) {
+    if (connect.properties.authentication_method) {
+        return {Reason::bad_authentication_method, "no authentication method is configured"};
+    }
+    if (connect.will && connect.will->qos > options_.maximum_qos) {
+        return {Reason::qos_not_supported, "the will's QoS is not offered [MQTT-3.2.2-12]"};
+    }
+    if (connect.will && connect.will->retain && v5() && !options_.retain_available) {
+        return {Reason::retain_not_supported, "a retained will is not offered [MQTT-3.2.2-13]"};
+    }
+    if (connect.will && !may_publish_to(connect.will->topic)) {
+        return {Reason::not_authorized,
+                "the will's topic is the server's own or has too many levels"};
+    }
+    const bool assigned = connect.client_id.empty();
+    publisher_.client_id = assigned ? assign_id() : std::string(connect.client_id);
+    if (connect.user_name) publisher_.user = *connect.user_name;
+    publisher_.endpoint = connection_.service().context().id();
+    self_ = weak_from_this();
+    const auto& properties = connect.properties;
+    problem_information_ = properties.request_problem_information.value_or(true);
+    maximum_packet_size_ =
+        properties.maximum_packet_size.value_or(static_cast<uint32_t>(kLargestPacket));
+    const uint16_t aliases =
+        std::min(properties.topic_alias_maximum.value_or(0), options_.outgoing_topic_aliases);
+    if (aliases != 0) our_aliases_ = std::make_unique<TopicAliases>(aliases);
+    // In 3.1.1 a session that is not clean lasts; here it lasts as long as the server lets any.
+    const uint32_t asked = v5() ? properties.session_expiry_interval.value_or(0)
+                                : (connect.clean_start ? 0 : kSessionNeverExpires);
+    session_expiry_s_ = std::min(asked, options_.session_expiry_maximum);
+    keep_will(connect);
+    const bool present = open_session(connect);
+    send_connack(connect, present, assigned);
+    counters_.connections->add(cell(), 1);
+    const uint16_t most = options_.server_keep_alive;
+    const bool too_long = most != 0 && (connect.keep_alive == 0 || connect.keep_alive > most);
+    connection_.watch(too_long ? most : connect.keep_alive);
+    session().attach(*this, properties.receive_maximum.value_or(65'535));
+    return {};
+}
+
+// True when there was a session that goes on [MQTT-3.1.2-5], [MQTT-3.1.2-6].
+bool Client::open_session(const Connect& connect) {
+    auto& sessions = connection_.shard().hub().sessions();
+    if (auto* before = sessions.find(publisher_.client_id); before != nullptr) {
+        if (before->holder != nullptr) before->holder->take_over();
+        before = sessions.find(publisher_.client_id);  // it may have ended with its connection
+        if (before != nullptr && connect.clean_start) {
+            sessions.end(*before);
+            before = nullptr;
+        }
+        if (before != nullptr) {
+            sessions.hold(*before, *this);
+            entry_ = before;
+            publisher_.self = &session();
+            return true;
+        }
+    }
+    entry_ = &sessions.create(publisher_.client_id, *this, options_.session,
+                              connection_.service().ledger());
+    publisher_.self = &session();
+    return false;
+}
+
+void Client::send_connack(const Connect& connect, bool session_present, bool assigned) {
+    Connack connack;
+    connack.session_present = session_present;
+    if (v5()) offer(connack.properties, connect, assigned);
+    encode_connack(output(), version_, connack, maximum_packet_size_);
+}
+
+// What the server allows and grants (section 3.2.2.3).
+void Client::offer(Properties& p, const Connect& connect, bool assigned) const {
+    p.receive_maximum = options_.receive_maximum;
+    p.maximum_packet_size = options_.maximum_packet_size;
+    p.topic_alias_maximum = options_.topic_alias_maximum;
+    if (options_.maximum_qos < 2) p.maximum_qos = options_.maximum_qos;
+    p.retain_available = options_.retain_available;
+    p.wildcard_subscription_available = options_.wildcard_subscription_available;
+    p.subscription_identifier_available = true;
+    p.shared_subscription_available = options_.shared_subscription_available;
+    if (assigned) p.assigned_client_identifier = publisher_.client_id;
+    if (session_expiry_s_ != connect.properties.session_expiry_interval.value_or(0)) {
+        p.session_expiry_interval = session_expiry_s_;
+    }
+    const uint16_t most = options_.server_keep_alive;
+    if (most != 0 && (connect.keep_alive == 0 || connect.keep_alive > most)) {
+        p.server_keep_alive = most;
+    }
+    if (connect.properties.request_response_information.value_or(false) &&
+        !options_.response_information.empty()) {
+        p.response_information = options_.response_information;
+    }
+}
+
+// Random, so that nobody guesses another's, and on this shard, so that the stream need not move.
+std::string Client::assign_id() const {
+    static thread_local std::random_device random;
+    auto& host = connection_.service().context().host();
+    for (;;) {
+        constexpr char kDigits[] = "0123456789abcdef";
+        std::string id = "auto-";
+        for (int i = 0; i < 4; ++i) {
+            for (uint32_t bits = random(), n = 0; n < 6; ++n, bits >>= 4) {
+                id.push_back(kDigits[bits & 15]);
+            }
+        }
+        if (&host.home_of(id) == &connection_.shard()) return id;
+    }
+}
+
+uint64_t Client::expiry_of(std::optional<uint32_t> seconds) const {
+    if (!seconds) return kNeverExpires;
+    return connection_.shard().now_ms() + uint64_t{*seconds} * 1000;
+}
+
+void Client::keep_will(const Connect& connect) {
+    if (!connect.will) return;
+    const auto& will = *connect.will;
+    will_ = std::make_unique<trestle::Will>();
+    will_->from = publisher_;
+    will_->delay_s = will.delay;
+    will_->expiry_s = will.message_expiry;
+    will_->message = Message::copy_of({.topic = will.topic,
+                                       .payload = will.payload,
+                                       .properties = will.properties,
+                                       .origin = publisher_.endpoint,
+                                       .qos = static_cast<Qos>(will.qos),
+                                       .retain = will.retain && options_.retain_available});
+}
+
+void Client::end(bool abnormal) {
+    if (ended_ || entry_ == nullptr) return;
+    ended_ = true;
+    counters_.connections->add(cell(), -1);
+    if (!abnormal) will_.reset();  // [MQTT-3.14.4-3]
+    publisher_.self = nullptr;
+    connection_.shard().hub().sessions().let_go(*std::exchange(entry_, nullptr), session_expiry_s_,
+                                                std::move(will_));
+}
+
+void Client::take_over() {
+    disconnect({Reason::session_taken_over, "another connection uses the same client id"});
+    end(true);
+    connection_.close();
+}
+
+void Client::disconnect(const Fault& fault) {
+    if (!v5() || ended_) return;
+    Disconnect packet;
+    packet.reason = fault.reason;
+    if (problem_information_ && fault.sentence != nullptr) {
+        packet.properties.reason_string = fault.sentence;
+    }
+    encode_disconnect(output(), version_, packet, maximum_packet_size_);
+}
+
+Fault Client::on_disconnect(const Frame& frame) {
+    Disconnect packet;
+    if (const Fault fault = decode_disconnect(version_, frame, packet)) return fault;
+    if (const auto expiry = packet.properties.session_expiry_interval) {
+        if (session_expiry_s_ == 0 && *expiry != 0) {
+            return {Reason::protocol_error,
+                    "a session without expiry cannot get one at DISCONNECT [MQTT-3.14.2-2]"};
+        }
+        session_expiry_s_ = std::min(*expiry, options_.session_expiry_maximum);
+    }
+    end(packet.reason != Reason::success);  // the will goes with 0x00 [MQTT-3.1.2-8]
+    connection_.close();
+    return {};
+}
+
+Fault Client::on_packet(const Frame& frame) {
+    switch (frame.type()) {
+        case PacketType::publish:
+            return on_publish(frame);
+        case PacketType::puback:
+        case PacketType::pubrec:
+        case PacketType::pubrel:
+        case PacketType::pubcomp:
+            return on_acknowledged(frame);
+        case PacketType::subscribe:
+            return on_subscribe(frame);
+        case PacketType::unsubscribe:
+            return on_unsubscribe(frame);
+        case PacketType::pingreq:
+            if (const Fault fault = decode_ping(frame)) return fault;
+            encode_pingresp(output());
+            return {};
+        case PacketType::disconnect:
+            return on_disconnect(frame);
+        case PacketType::connect:
+            return {Reason::protocol_error, "a second CONNECT [MQTT-3.1.0-2]"};
+        case PacketType::auth:
+            return {Reason::protocol_error, "AUTH without an authentication method"};
+        default:
+            return {Reason::protocol_error, "a packet that only a server sends"};
+    }
+}
+
+bool Client::writable() const { return connection_.writable(); }
+
+void Client::on_writable() {
+    if (entry_ != nullptr) session().pump();
+}
+
+bool Client::send(const OutgoingPublish& out) {
+    Publish packet;
+    packet.topic = out.message.topic;
+    packet.payload = out.message.payload;
+    packet.properties = out.message.properties;
+    packet.subscription_ids = out.subscription_ids;
+    packet.packet_id = out.packet_id;
+    packet.qos = static_cast<uint8_t>(out.qos);
+    packet.retain = out.retain;
+    packet.dup = out.dup;
+    if (out.message.expires_at_ms != kNeverExpires) {
+        // What is left of it, at least one second: it has not expired yet [MQTT-3.3.2-6].
+        const uint64_t now = connection_.shard().now_ms();
+        const uint64_t left =
+            out.message.expires_at_ms > now ? (out.message.expires_at_ms - now) / 1000 : 0;
+        packet.message_expiry = static_cast<uint32_t>(std::max<uint64_t>(left, 1));
+    }
+    const size_t size = our_aliases_
+                            ? encode_with_alias(packet)
+                            : encode_publish(output(), version_, packet, maximum_packet_size_);
+    if (size == 0) return false;
+    counters_.messages_sent[packet.qos]->add(cell());
+    counters_.bytes_sent->add(cell(), size);
+    return true;
+}
+
+size_t Client::encode_with_alias(Publish& packet) {
+    const std::string_view topic = packet.topic;
+    const auto choice = our_aliases_->choose(topic);
+    packet.topic_alias = choice.alias;
+    if (!choice.send_topic) packet.topic = {};
+    size_t size = encode_publish(output(), version_, packet, maximum_packet_size_);
+    if (size != 0) {
+        our_aliases_->sent(choice, topic);
+    } else if (choice.alias != 0 && choice.send_topic) {
+        packet.topic_alias = 0;  // it is the alias that does not fit
+        size = encode_publish(output(), version_, packet, maximum_packet_size_);
+    }
+    return size;
+}
+
+void Client::send_pubrel(uint16_t packet_id) {
+    encode_ack(output(), PacketType::pubrel, packet_id);
+}
+
+}  // namespace trestle::mqtt

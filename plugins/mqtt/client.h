@@ -1,0 +1,122 @@
+// The rules of MQTT for one connected client, 3.1, 3.1.1 and 5.0: packets in, effects out.
+//
+// Made when CONNECT has been read, on the shard of the client's session; used there only. Held by
+// its connection; the hub's pending acks know it weakly.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/ring.h"
+#include "core/session_table.h"
+#include "mqtt/codec/frame.h"
+#include "mqtt/connection.h"
+#include "mqtt/topic_aliases.h"
+
+namespace trestle::mqtt {
+
+class Client final : public SessionSink,
+                     public SessionHolder,
+                     public AckReceiver,
+                     public std::enable_shared_from_this<Client> {
+ public:
+    Client(Connection& connection, Version version);
+    ~Client() override;
+
+    /// Answers with CONNACK. A fault: refuse the connection; nothing has been changed.
+    Fault on_connect(const Connect& connect);
+    /// A fault: disconnect with its reason.
+    Fault on_packet(const Frame& frame);
+    /// Tells a 5.0 client why it is disconnected; nothing in 3.1.1.
+    void disconnect(const Fault& fault);
+    /// The connection is over: lets go of the session, and publishes the will when `abnormal`.
+    void end(bool abnormal);
+    void on_writable();
+
+    [[nodiscard]] const std::string& client_id() const { return publisher_.client_id; }
+
+    // SessionSink
+    [[nodiscard]] bool writable() const override;
+    bool send(const OutgoingPublish& publish) override;
+    void send_pubrel(uint16_t packet_id) override;
+    // SessionHolder
+    void take_over() override;
+    // AckReceiver
+    void on_settled(uint64_t token, Outcome outcome) override;
+
+ private:
+    /// A PUBACK or PUBREC that is due, in the order of arrival [MQTT-4.6.0-2], [MQTT-4.6.0-3].
+    struct DueAck {
+        uint16_t packet_id = 0;
+        bool settled = false;
+        Outcome outcome = Outcome::accepted;
+        Reason refusal = Reason::success;  // an error: it was not published at all
+    };
+    struct DueAcks {
+        Ring<DueAck> waiting;
+        uint64_t first = 0;  // number of the first one; tokens count on from it
+        [[nodiscard]] bool has(uint16_t packet_id) const {
+            for (size_t i = 0; i < waiting.size(); ++i) {
+                if (waiting[i].packet_id == packet_id) return true;
+            }
+            return false;
+        }
+    };
+
+    Fault on_publish(const Frame& frame);
+    Fault resolve_topic(Publish& publish);
+    Fault on_acknowledged(const Frame& frame);
+    Fault on_pubrel(const Ack& ack);
+    bool end_qos2(uint16_t packet_id);
+    Fault on_subscribe(const Frame& frame);
+    Reason subscribe_one(const Subscription& wanted, uint32_t subscription_id, bool& retained);
+    [[nodiscard]] Reason check_filter(std::string_view filter) const;
+    void answer(PacketType type, uint16_t packet_id, std::string_view reasons);
+    Fault on_unsubscribe(const Frame& frame);
+    Fault on_disconnect(const Frame& frame);
+
+    Fault publish_acknowledged(const Publish& publish, const MessageView& message);
+    Fault refuse_publish(const Publish& publish, Reason reason);
+    [[nodiscard]] Reason check_publish(const Publish& publish) const;
+    Fault acknowledge(Qos qos, const DueAck& due);
+    [[nodiscard]] bool may_publish_to(std::string_view topic) const;
+    Fault flush_acks(Qos qos);
+    void acknowledge_now(PacketType type, uint16_t packet_id, Reason reason);
+    [[nodiscard]] size_t unacknowledged() const {
+        return due_[0].waiting.size() + due_[1].waiting.size();
+    }
+
+    bool open_session(const Connect& connect);
+    void offer(Properties& p, const Connect& connect, bool assigned) const;
+    void send_connack(const Connect& connect, bool session_present, bool assigned);
+    void keep_will(const Connect& connect);
+    [[nodiscard]] std::string assign_id() const;
+    [[nodiscard]] uint64_t expiry_of(std::optional<uint32_t> seconds) const;
+    [[nodiscard]] bool v5() const { return version_ == Version::v5; }
+    [[nodiscard]] ShardIndex cell() const { return connection_.shard().index(); }
+    OutBuffer& output() { return connection_.output(); }
+    Session& session() { return entry_->session(); }
+    size_t encode_with_alias(Publish& packet);
+
+    Connection& connection_;
+    const ClientOptions& options_;
+    const EndpointCounters& counters_;
+    Version version_;
+    bool ended_ = false;
+    bool problem_information_ = true;
+    uint32_t session_expiry_s_ = 0;
+    uint32_t maximum_packet_size_ = static_cast<uint32_t>(kLargestPacket);
+    SessionTable::Entry* entry_ = nullptr;
+    Publisher publisher_;
+    std::weak_ptr<AckReceiver> self_;
+    std::array<DueAcks, 2> due_;                 // for QoS 1 and 2
+    std::vector<std::string> aliases_;           // the client's
+    std::unique_ptr<TopicAliases> our_aliases_;  // when the client allows any
+    uint32_t open_qos2_ = 0;                     // of the client, on this connection
+    std::unique_ptr<trestle::Will> will_;
+};
+
+}  // namespace trestle::mqtt

@@ -1,0 +1,102 @@
+// What a client subscribes to.
+#include "core/topic.h"
+#include "mqtt/client.h"
+#include "mqtt/codec/decode.h"
+#include "mqtt/codec/encode.h"
+
+namespace trestle::mqtt {
+
+Fault Client::on_subscribe(const Frame& frame) {
+    Subscribe packet;
+    if (const Fault fault = decode_subscribe(version_, frame, packet)) return fault;
+    const uint32_t id = packet.properties.subscription_identifier.value_or(0);
+    std::string reasons;
+    reasons.reserve(packet.filters.size());
+    std::vector<std::string_view> want_retained;
+    for (const Subscription& wanted : packet.filters) {
+        bool retained = false;
+        const Reason reason = subscribe_one(wanted, id, retained);
+        reasons.push_back(static_cast<char>(reason));
+        if (retained) want_retained.push_back(wanted.filter);
+    }
+    answer(PacketType::suback, packet.packet_id, reasons);
+    for (const auto filter : want_retained) {
+        const auto mine = session().subscriptions().find(std::string(filter));
+        if (mine != session().subscriptions().end()) {
+            session().send_retained(mine->first, mine->second);
+        }
+    }
+    return {};
+}
+
+// With a sentence about the first filter that was refused, if the client wants to know.
+void Client::answer(PacketType type, uint16_t packet_id, std::string_view reasons) {
+    SubscriptionAck ack;
+    ack.packet_id = packet_id;
+    ack.reasons = reasons;
+    if (problem_information_) {
+        for (const char c : reasons) {
+            const auto reason = static_cast<Reason>(static_cast<uint8_t>(c));
+            if (!is_error(reason)) continue;
+            ack.properties.reason_string = reason_name(reason);
+            break;
+        }
+    }
+    if (type == PacketType::suback) {
+        encode_suback(output(), version_, ack, maximum_packet_size_);
+    } else {
+        encode_unsuback(output(), version_, ack, maximum_packet_size_);
+    }
+}
+
+Reason Client::check_filter(std::string_view filter) const {
+    const bool shared = is_shared(filter);
+    if (!is_valid_subscription(filter) || topic_levels(filter) > options_.max_topic_levels) {
+        return Reason::topic_filter_invalid;
+    }
+    if (shared && !options_.shared_subscription_available) {
+        return Reason::shared_subscriptions_not_supported;
+    }
+    const std::string_view plain = shared ? parse_shared(filter)->filter : filter;
+    if (!options_.wildcard_subscription_available &&
+        plain.find_first_of("+#") != std::string_view::npos) {
+        return Reason::wildcard_subscriptions_not_supported;
+    }
+    for (const auto& refused : options_.refuse_filters) {
+        if (filter_covers(refused, plain)) return Reason::unspecified_error;
+    }
+    return Reason::success;
+}
+
+Reason Client::subscribe_one(const Subscription& wanted, uint32_t subscription_id, bool& retained) {
+    if (const Reason refused = check_filter(wanted.filter); is_error(refused)) return refused;
+    if (session().subscriptions().size() >= options_.max_subscriptions) {
+        return Reason::quota_exceeded;
+    }
+    SubscribeOptions options;
+    options.qos = static_cast<Qos>(std::min(wanted.qos, options_.maximum_qos));
+    options.no_local = wanted.no_local;
+    options.retain_as_published = wanted.retain_as_published;
+    options.retain_handling = wanted.retain_handling;
+    options.subscription_id = subscription_id;
+    const bool known = session().subscribe(std::string(wanted.filter), options);
+    // [MQTT-3.3.1-9] to [-11]; never for a shared subscription (section 4.8.2).
+    retained = !is_shared(wanted.filter) &&
+               (options.retain_handling == 0 || (options.retain_handling == 1 && !known));
+    return static_cast<Reason>(options.qos);
+}
+
+Fault Client::on_unsubscribe(const Frame& frame) {
+    Unsubscribe packet;
+    if (const Fault fault = decode_unsubscribe(version_, frame, packet)) return fault;
+    std::string reasons;
+    for (const Subscription& filter : packet.filters) {
+        const bool existed = session().unsubscribe(std::string(filter.filter));
+        reasons.push_back(
+            static_cast<char>(existed ? Reason::success : Reason::no_subscription_existed));
+    }
+    answer(PacketType::unsuback, packet.packet_id, reasons);
+    return {};
+}
+
+}  // namespace trestle::mqtt

@@ -1,0 +1,228 @@
+#include "mqtt/connection.h"
+
+#include "mqtt/client.h"
+#include "mqtt/codec/decode.h"
+#include "mqtt/codec/encode.h"
+#include "mqtt/proxy_protocol.h"
+
+namespace trestle::mqtt {
+
+Connection::Connection(Service& service, std::unique_ptr<ByteStream> stream,
+                       std::optional<PeerInfo> behind)
+    : service_(service),
+      shard_(stream->shard()),
+      stream_(std::move(stream)),
+      peer_(behind ? *behind : stream_->peer()),
+      timer_(
+          shard_.timers(), [](void* self) { static_cast<Connection*>(self)->timer_fired(); }, this),
+      state_(service.options().proxy_protocol && !behind ? State::awaiting_proxy
+                                                         : State::awaiting_connect) {}
+
+Connection::~Connection() = default;
+
+void Connection::start() {
+    stream_->set_high_water(service_.options().max_write_buffer);
+    timer_.set(shard_.now_ms() + service_.options().connect_timeout_ms);
+    stream_->start(*this);
+}
+
+size_t Connection::on_bytes(std::string_view bytes) {
+    last_packet_ms_ = shard_.now_ms();
+    Counter& received = *service_.counters().bytes_received;
+    const ShardIndex cell = shard_.index();
+    const size_t used = read_packets(bytes);  // may destroy this
+    received.add(cell, used);
+    return used;
+}
+
+size_t Connection::read_packets(std::string_view bytes) {
+    size_t used = 0;
+    Frame frame;
+    Fault fault;
+    if (state_ == State::awaiting_proxy) {
+        used = read_proxy(bytes);
+        if (state_ == State::awaiting_proxy) return used;
+    }
+    while (state_ != State::closing && !held_) {
+        const auto status = read_frame(bytes.substr(used), service_.options().maximum_packet_size,
+                                       version_, frame, fault);
+        if (status == FrameStatus::need_more) return used;
+        if (status == FrameStatus::fault) {
+            fail(fault);
+            return bytes.size();
+        }
+        if (state_ == State::awaiting_connect) {
+            const Accept accepted = accept_connect(frame, bytes.substr(used));
+            if (accepted == Accept::moved) return used;  // the rest is counted over there
+            if (accepted == Accept::no) return bytes.size();
+            if (accepted == Accept::later) return used;
+        } else if (fault = client_->on_packet(frame); fault) {
+            fail(fault);
+            return bytes.size();
+        }
+        used += frame.size;
+    }
+    return state_ == State::closing ? bytes.size() : used;
+}
+
+// The header that a proxy puts in front; true addresses are in the log only.
+size_t Connection::read_proxy(std::string_view bytes) {
+    const ProxyHeader header = read_proxy_header(bytes);
+    if (header.status == ProxyHeader::Status::need_more) return 0;
+    if (header.status == ProxyHeader::Status::fault) {
+        fail({Reason::malformed_packet, "the connection does not begin with a PROXY header"});
+        return bytes.size();
+    }
+    if (!header.address.empty()) peer_ = {header.address, header.loopback};
+    state_ = State::awaiting_connect;
+    return header.size;
+}
+
+Connection::Accept Connection::accept_connect(const Frame& frame, std::string_view from_here) {
+    if (frame.type() != PacketType::connect) {
+        fail({Reason::protocol_error, "the first packet is not CONNECT [MQTT-3.1.0-1]"});
+        return Accept::no;
+    }
+    Connect connect;
+    std::string scratch;
+    Fault fault = decode_connect(frame, connect, scratch);
+    version_ = connect.version;
+    if (!fault && service_.full()) {
+        const bool elsewhere =
+            version_ == Version::v5 && !service_.options().server_reference.empty();
+        fault = {elsewhere ? Reason::use_another_server : Reason::server_busy,
+                 "there are too many connections"};
+    }
+    if (fault) {
+        refuse(version_, fault);
+        return Accept::no;
+    }
+    Shard& home =
+        connect.client_id.empty() ? shard_ : service_.context().host().home_of(connect.client_id);
+    if (&home != &shard_) {
+        service_.move(*this, home, from_here);
+        return Accept::moved;
+    }
+    if (version_ != Version::v5) {
+        const uint64_t until = service_.pauses(shard_).until(connect.client_id);
+        if (until > shard_.now_ms()) {
+            state_ = State::pausing;
+            timer_.set(until);
+            hold();
+            return Accept::later;
+        }
+    }
+    return open_client(connect);
+}
+
+Connection::Accept Connection::open_client(const Connect& connect) {
+    client_ = std::make_shared<Client>(*this, version_);
+    state_ = State::connected;
+    timer_.cancel();
+    if (const Fault fault = client_->on_connect(connect)) {
+        client_.reset();
+        refuse(version_, fault);
+        return Accept::no;
+    }
+    return state_ == State::connected ? Accept::yes : Accept::no;
+}
+
+// CONNACK with the reason, where the protocol's version has one for it, then close [MQTT-3.1.4-1].
+void Connection::refuse(Version version, const Fault& fault) {
+    note(fault.sentence, "CONNECT refused");
+    Connack connack;
+    connack.reason = fault.reason;
+    if (version == Version::v5) connack.properties.reason_string = fault.sentence;
+    if (fault.reason == Reason::use_another_server) {
+        connack.properties.server_reference = service_.options().server_reference;
+    }
+    encode_connack(output(), version, connack);
+    close();
+}
+
+void Connection::fail(const Fault& fault) {
+    if (state_ == State::closing) return;
+    note(fault.sentence, reason_name(fault.reason));
+    if (client_) client_->disconnect(fault);
+    close();
+}
+
+void Connection::note(const char* what, std::string_view about) {
+    service_.counters().protocol_errors->add(shard_.index());
+    service_.context().log().limited(
+        service_.log_limit(), RepeatLimit::Clock::now(), LogLevel::warn, "{} {}: {}: {}",
+        peer_.address, client_ ? client_->client_id() : "(no client id)", about, what);
+}
+
+void Connection::close() {
+    if (state_ == State::closing) return;
+    state_ = State::closing;
+    timer_.cancel();
+    if (client_) client_->end(true);
+    stream_->close();
+}
+
+void Connection::cut(std::string_view why) {
+    state_ = State::closing;
+    timer_.cancel();
+    if (client_) client_->end(true);
+    stream_->abort(why);
+}
+
+void Connection::shut_down() {
+    if (state_ == State::closing) return;
+    if (client_) {
+        client_->disconnect({Reason::server_shutting_down, "the server is shutting down"});
+    }
+    close();
+}
+
+void Connection::on_output_drained() {
+    if (client_ && state_ == State::connected) client_->on_writable();
+}
+
+void Connection::on_closed(std::string_view why) {
+    if (state_ != State::closing) {
+        service_.context().log().debug("{}: connection ended: {}", peer_.address, why);
+        state_ = State::closing;
+        if (client_) client_->end(true);
+    }
+    service_.remove(*this);  // destroys this
+}
+
+void Connection::hold() {
+    held_ = true;
+    stream_->pause_reading();
+}
+
+void Connection::go_on() {
+    if (!held_) return;
+    held_ = false;
+    last_packet_ms_ = shard_.now_ms();
+    if (state_ == State::connected) stream_->resume_reading();
+}
+
+void Connection::watch(uint16_t keep_alive_s) {
+    if (keep_alive_s == 0) return;
+    silence_ms_ = uint32_t{keep_alive_s} * 1500;
+    timer_.set(shard_.now_ms() + silence_ms_);
+}
+
+// Keep alive is checked when it would run out at the earliest, not at every packet.
+void Connection::timer_fired() {
+    if (state_ == State::pausing) {
+        state_ = State::awaiting_connect;
+        held_ = false;
+        timer_.set(shard_.now_ms() + service_.options().connect_timeout_ms);
+        return stream_->resume_reading();
+    }
+    if (state_ == State::awaiting_connect || state_ == State::awaiting_proxy) {
+        note("no complete CONNECT packet came in time", "connect_timeout_ms");
+        return close();
+    }
+    const uint64_t due = held_ ? shard_.now_ms() + silence_ms_ : last_packet_ms_ + silence_ms_;
+    if (due > shard_.now_ms()) return timer_.set(due);
+    fail({Reason::keep_alive_timeout, "no packet within 1.5 times the keep alive"});
+}
+
+}  // namespace trestle::mqtt

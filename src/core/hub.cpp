@@ -1,0 +1,207 @@
+#include "core/hub.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/session_table.h"
+
+namespace trestle {
+
+namespace {
+
+constexpr size_t aligned(size_t n) { return (n + 7) & ~size_t{7}; }
+
+}  // namespace
+
+/// How a message lies in a block for another shard; topic, properties and payload follow.
+struct HubShard::BlockHeader {
+    uint64_t expires_at_ms;
+    Target target;
+    uint32_t topic, properties, payload;
+    EndpointId origin;
+    uint8_t hops, qos, retain;
+};
+
+HubShard::HubShard(Hub& hub, ShardIndex index, Executor& executor, TimerQueue& timers)
+    : hub_(hub),
+      index_(index),
+      executor_(executor),
+      timers_(timers),
+      sessions_(std::make_unique<SessionTable>(*this)),
+      outgoing_(hub.shards()) {}
+
+HubShard::~HubShard() = default;
+
+MatchResult& HubShard::match(std::string_view topic, MatchPtr& memo, MatchPtr& large) {
+    auto& index = hub_.index_;
+    if (memo && memo->valid_for(topic, index)) return *memo;
+    const size_t hash = std::hash<std::string_view>()(topic);
+    MatchPtr result = cache_.slot(hash);
+    if (!result || !result->valid_for(topic, index)) {
+        const IndexLock::Reader guard(hub_.lock_, index_);
+        result = make_match(topic, index, hub_.routes_, index_);
+        cache_.put(hash, result);
+    }
+    MatchPtr& keeper = result->bytes <= MatchCache::kMostKept ? memo : large;
+    keeper = std::move(result);
+    return *keeper;
+}
+
+PublishResult HubShard::publish(const MessageView& message, Publisher& from,
+                                const std::weak_ptr<AckReceiver>* waiter, uint64_t token) {
+    Delivery delivery(message, from, executor_, waiter, token);
+    // Before matching: whoever subscribes meanwhile finds it here or is found by the match.
+    if (message.retain) [[unlikely]]
+        keep_retained(delivery);
+    MatchPtr large;
+    MatchResult& found = match(message.topic, from.last_match, large);
+    if (!found.local.empty()) deliver_local(found, delivery);
+    if (!found.routes.empty()) offer_routes(found, delivery);
+    if (!found.shared.empty()) deliver_shared(found, delivery);
+    for (uint64_t rest = found.other_shards; rest != 0; rest &= rest - 1) {
+        put_outgoing(static_cast<ShardIndex>(__builtin_ctzll(rest)), delivery, {});
+    }
+    if (found.nobody()) return {std::max(Outcome::no_subscriber, delivery.outcome_), false};
+    if (delivery.pending_) {
+        delivery.own_share_.settle(delivery.outcome_);
+        return {Outcome::accepted, true};
+    }
+    return {delivery.outcome_, false};
+}
+
+void HubShard::keep_retained(Delivery& delivery) {
+    const auto publisher = publisher_hash(delivery.from().client_id);
+    if (hub_.retained_->keep(delivery.keep(), publisher) != RetainedStore::Kept::full) return;
+    delivery.worsen(Outcome::not_retained);
+    if (hub_.counters_.retained_refused != nullptr) hub_.counters_.retained_refused->add(index_);
+}
+
+void HubShard::deliver_local(MatchResult& found, Delivery& delivery) {
+    const Subscriber* self = delivery.from().self;
+    for (auto& local : found.local) {
+        if (local.some_no_local && local.subscriber == self) {
+            SubscriptionMatch rest;
+            bool any = false;
+            {
+                const IndexLock::Reader guard(hub_.lock_, index_);
+                any = match_without_no_local(found.topic, hub_.index_, self, rest);
+            }
+            if (any) local.subscriber->deliver(delivery, rest);
+            continue;
+        }
+        local.subscriber->deliver(delivery, local.match);
+    }
+}
+
+void HubShard::offer_routes(const MatchResult& found, Delivery& delivery) {
+    for (const auto& [route, key] : found.routes) {
+        const auto& message = delivery.message();
+        if (route->to() == message.origin) continue;  // never back to where it came from
+        route->ledger().matched->add(index_);
+        if (message.hops >= Hub::kMostHops) {
+            route->ledger().drop(index_, DropReason::hops);
+            continue;
+        }
+        route->sink()->accept(index_, route, key, delivery);
+    }
+}
+
+void HubShard::put_outgoing(ShardIndex shard, const Delivery& delivery, const Target& target) {
+    const MessageView& m = delivery.message();
+    if (!outgoing_any_) {
+        outgoing_any_ = true;
+        if (on_outgoing_ != nullptr) on_outgoing_(on_outgoing_owner_);
+    }
+    Block& block = outgoing_[shard];
+    const BlockHeader header{m.expires_at_ms,
+                             target,
+                             static_cast<uint32_t>(m.topic.size()),
+                             static_cast<uint32_t>(m.properties.size()),
+                             static_cast<uint32_t>(m.payload.size()),
+                             m.origin,
+                             m.hops,
+                             static_cast<uint8_t>(m.qos),
+                             static_cast<uint8_t>(m.retain)};
+    const auto append = [&bytes = block.bytes](const void* data, size_t size) {
+        const auto* from = static_cast<const char*>(data);
+        bytes.insert(bytes.end(), from, from + size);
+    };
+    append(&header, sizeof header);
+    append(m.topic.data(), m.topic.size());
+    append(m.properties.data(), m.properties.size());
+    append(m.payload.data(), m.payload.size());
+    block.bytes.resize(aligned(block.bytes.size()));
+    ++block.messages;
+}
+
+void HubShard::deliver_block(const Block& block) {
+    Publisher from;  // no self: a publisher's own session is on its own shard
+    const char* at = block.bytes.data();
+    for (size_t i = 0; i < block.messages; ++i) {
+        BlockHeader header;
+        std::memcpy(&header, at, sizeof header);
+        const char* text = at + sizeof header;
+        const MessageView message{
+            .topic = {text, header.topic},
+            .payload = {text + header.topic + header.properties, header.payload},
+            .properties = {text + header.topic, header.properties},
+            .expires_at_ms = header.expires_at_ms,
+            .origin = header.origin,
+            .hops = header.hops,
+            .qos = static_cast<Qos>(header.qos),
+            .retain = header.retain != 0};
+        at += aligned(sizeof header + message.size());
+        from.endpoint = header.origin;
+        MatchPtr large;
+        MatchResult& found = match(message.topic, from.last_match, large);
+        Delivery delivery(message, from, executor_, nullptr, 0);
+        if (header.target.member == 0) {
+            deliver_local(found, delivery);
+        } else {
+            deliver_targeted(found, header.target, delivery);
+        }
+    }
+}
+
+bool HubShard::subscribe(Subscriber& subscriber, std::string_view filter,
+                         const SubscribeOptions& options) {
+    const IndexLock::Writer guard(hub_.lock_);
+    return hub_.index_.add(filter, {&subscriber, index_}, options);
+}
+
+bool HubShard::subscribe_shared(Subscriber& subscriber, std::string_view group,
+                                std::string_view filter, const SubscribeOptions& options,
+                                std::shared_ptr<MemberState> state) {
+    const IndexLock::Writer guard(hub_.lock_);
+    return hub_.index_.add_shared(filter, group, {&subscriber, index_}, options, std::move(state));
+}
+
+bool HubShard::unsubscribe(Subscriber& subscriber, std::string_view filter) {
+    const IndexLock::Writer guard(hub_.lock_);
+    return hub_.index_.remove(filter, {&subscriber, index_});
+}
+
+bool HubShard::unsubscribe_shared(Subscriber& subscriber, std::string_view group,
+                                  std::string_view filter) {
+    const IndexLock::Writer guard(hub_.lock_);
+    return hub_.index_.remove_shared(filter, group, {&subscriber, index_});
+}
+
+void Hub::set_routes(std::vector<RoutePtr> routes) {
+    const IndexLock::Writer guard(lock_);
+    for (size_t number = 0; number < routes_.size(); ++number) {
+        if (routes_[number]) {
+            index_.remove_route(routes_[number]->mapping().mqtt_filter(),
+                                static_cast<SubscriptionIndex::RouteNumber>(number));
+        }
+    }
+    routes_ = std::move(routes);
+    for (size_t number = 0; number < routes_.size(); ++number) {
+        if (routes_[number] && routes_[number]->to() != 0) {
+            index_.add_route(routes_[number]->mapping().mqtt_filter(),
+                             static_cast<SubscriptionIndex::RouteNumber>(number));
+        }
+    }
+}
+
+}  // namespace trestle

@@ -1,0 +1,148 @@
+// The hub: the one topic space, with MQTT semantics, for every protocol.
+//
+// `Hub` is shared; `HubShard` is one shard's part of it and is used on that shard only. Publishing
+// matches the topic (mostly from a cache), delivers to the shard's own subscribers on the same
+// stack, offers the message to the routes, and copies it once per other shard that has subscribers;
+// those match it again for themselves.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/match.h"
+#include "core/retained.h"
+#include "core/subscriber.h"
+#include "core/subscription_index.h"
+#include "core/timer_queue.h"
+
+namespace trestle {
+
+class Hub;
+class SessionTable;
+
+/// What `publish` says at once.
+struct PublishResult {
+    Outcome outcome = Outcome::accepted;
+    bool pending = false;  ///< the outcome comes later, through the AckReceiver
+};
+
+class HubShard {
+ public:
+    HubShard(Hub& hub, ShardIndex index, Executor& executor, TimerQueue& timers);
+    ~HubShard();
+
+    /// Delivers to everybody who wants the topic. `waiter` may be null: then nobody is told of an
+    /// outcome that comes later. The topic is a valid topic name.
+    PublishResult publish(const MessageView& message, Publisher& from,
+                          const std::weak_ptr<AckReceiver>* waiter = nullptr, uint64_t token = 0);
+
+    /// Returns true when the subscriber had the filter already. The filter is valid; `$share/`
+    /// filters are given in their two parts.
+    bool subscribe(Subscriber& subscriber, std::string_view filter,
+                   const SubscribeOptions& options);
+    bool subscribe_shared(Subscriber& subscriber, std::string_view group, std::string_view filter,
+                          const SubscribeOptions& options,
+                          std::shared_ptr<MemberState> state = nullptr);
+    bool unsubscribe(Subscriber& subscriber, std::string_view filter);
+    bool unsubscribe_shared(Subscriber& subscriber, std::string_view group,
+                            std::string_view filter);
+
+    /// A member of a shared group has ended without having acknowledged this: another member gets
+    /// it. False when there is none.
+    bool pass_on(uint32_t group, const MessagePtr& message);
+
+    /// Messages for another shard, as bytes; taken by the runtime at the end of each turn.
+    struct Block {
+        std::vector<char> bytes;
+        size_t messages = 0;
+    };
+    [[nodiscard]] bool has_outgoing() const { return outgoing_any_; }
+    std::vector<Block>& outgoing() { return outgoing_; }  // by shard
+    void outgoing_taken() { outgoing_any_ = false; }
+    /// Delivers what another shard's block holds to this shard's subscribers.
+    void deliver_block(const Block& block);
+    /// Called (once per turn) when the first message for another shard is put down.
+    void on_outgoing(void (*callback)(void*), void* owner) {
+        on_outgoing_ = callback;
+        on_outgoing_owner_ = owner;
+    }
+
+    [[nodiscard]] ShardIndex index() const { return index_; }
+    [[nodiscard]] uint64_t now_ms() const { return now_ms_; }
+    void set_now(uint64_t now_ms) { now_ms_ = now_ms; }
+    [[nodiscard]] Hub& hub() { return hub_; }
+    [[nodiscard]] TimerQueue& timers() { return timers_; }
+    [[nodiscard]] SessionTable& sessions() { return *sessions_; }
+    [[nodiscard]] Executor& executor() { return executor_; }
+
+ private:
+    /// `memo` is the publisher's; a result that is too large for it is held by `large`.
+    MatchResult& match(std::string_view topic, MatchPtr& memo, MatchPtr& large);
+    void keep_retained(Delivery& delivery);
+    void deliver_local(MatchResult& match, Delivery& delivery);
+    /// A member of a shared group on another shard; all zero: everybody there who matches.
+    struct Target {
+        uint64_t member = 0;
+        uint32_t group = 0;
+        uint32_t place = 0;  ///< where among the members it was
+        bool final = false;  ///< sent on once already
+    };
+    struct BlockHeader;
+    void deliver_shared(const MatchResult& match, Delivery& delivery);
+    void give_to_next(const SharedGroup& group, Delivery& delivery);
+    void give_to(const SharedGroup& group, size_t place, Delivery& delivery, bool final);
+    void deliver_targeted(const MatchResult& match, const Target& target, Delivery& delivery);
+    void offer_routes(const MatchResult& match, Delivery& delivery);
+    void put_outgoing(ShardIndex shard, const Delivery& delivery, const Target& target);
+
+    Hub& hub_;
+    ShardIndex index_;
+    Executor& executor_;
+    TimerQueue& timers_;
+    uint64_t now_ms_ = 0;
+    MatchCache cache_;
+    std::unique_ptr<SessionTable> sessions_;
+    std::vector<Block> outgoing_;
+    bool outgoing_any_ = false;
+    void (*on_outgoing_)(void*) = nullptr;
+    void* on_outgoing_owner_ = nullptr;
+};
+
+/// What the hub itself counts; null: nobody asks.
+struct HubCounters {
+    Counter* retained_refused = nullptr;
+    Counter* shared_lost = nullptr;
+};
+
+class Hub {
+ public:
+    static constexpr size_t kMostShards = 64;
+    static constexpr uint8_t kMostHops = 8;
+
+    explicit Hub(size_t shards, const RetainedLimits& retained = {})
+        : lock_(shards), retained_(std::make_unique<RetainedTree>(retained)), shards_(shards) {}
+
+    /// Before traffic flows.
+    void count_in(const HubCounters& counters) { counters_ = counters; }
+    [[nodiscard]] RetainedStore& retained() { return *retained_; }
+
+    [[nodiscard]] size_t shards() const { return shards_; }
+    [[nodiscard]] size_t subscriptions() const { return index_.subscriptions(); }
+    /// Replaces the outward routes; those that are in both tables keep their place. From any
+    /// thread.
+    void set_routes(std::vector<RoutePtr> routes);
+
+ private:
+    friend class HubShard;
+    IndexLock lock_;
+    SubscriptionIndex index_;
+    RouteTable routes_;
+    std::unique_ptr<RetainedStore> retained_;
+    HubCounters counters_;
+    size_t shards_;
+};
+
+}  // namespace trestle

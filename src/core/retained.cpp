@@ -1,0 +1,245 @@
+#include "core/retained.h"
+
+#include <utility>
+
+#include "core/topic.h"
+
+namespace trestle {
+
+struct RetainedTree::Node {
+    Children children;
+    MessagePtr message;
+    uint64_t publisher = 0;
+
+    [[nodiscard]] bool empty() const { return !message && children.empty(); }
+};
+
+RetainedTree::RetainedTree(const RetainedLimits& limits)
+    : limits_(limits), root_(std::make_unique<Node>()) {}
+
+// Level by level: a topic of tens of thousands of levels must not use up the stack.
+RetainedTree::~RetainedTree() {
+    std::vector<std::unique_ptr<Node>> left;
+    left.push_back(std::move(root_));
+    while (!left.empty()) {
+        const auto node = std::move(left.back());
+        left.pop_back();
+        for (auto& [level, child] : node->children) left.push_back(std::move(child));
+    }
+}
+
+RetainedTree::Node& RetainedTree::make(std::string_view topic) {
+    Node* node = root_.get();
+    std::string_view level;
+    for (LevelReader levels(topic); levels.next(level);) {
+        auto child = node->children.find(level);
+        if (child == node->children.end()) {
+            child = node->children.emplace(level, std::make_unique<Node>()).first;
+        }
+        node = child->second.get();
+    }
+    return *node;
+}
+
+// Drops the message, and the nodes that only it needed.
+void RetainedTree::erase(std::string_view topic) {
+    Node* keep = root_.get();  // the last node on the way that is needed anyway
+    std::string_view first_unneeded;
+    Node* node = root_.get();
+    std::string_view level;
+    for (LevelReader levels(topic); levels.next(level);) {
+        const auto child = node->children.find(level);
+        if (child == node->children.end()) return;
+        if (node == root_.get() || node->message || node->children.size() > 1) {
+            keep = node;
+            first_unneeded = level;
+        }
+        node = child->second.get();
+    }
+    if (!node->message) return;
+    forget_message(*node);
+    if (!node->children.empty()) return;
+    // A chain, without branches: taken apart from above.
+    auto at = keep->children.find(first_unneeded);
+    auto chain = std::move(at->second);
+    keep->children.erase(at);
+    while (!chain->children.empty()) {
+        auto below = std::move(chain->children.begin()->second);
+        chain = std::move(below);
+    }
+}
+
+void RetainedTree::forget_message(Node& node) {
+    const MessageView& view = node.message->view();
+    messages_.fetch_sub(1, std::memory_order_relaxed);
+    bytes_.fetch_sub(view.size(), std::memory_order_relaxed);
+    if (view.expires_at_ms != kNeverExpires) {
+        expiring_.erase({view.expires_at_ms, node.message.get()});
+    }
+    node.message.reset();
+}
+
+RetainedStore::Kept RetainedTree::keep(const MessagePtr& message, uint64_t publisher) {
+    const MessageView& view = message->view();
+    const std::lock_guard guard(mutex_);
+    if (view.payload.empty()) {
+        erase(view.topic);
+        return Kept::cleared;
+    }
+    Node& node = make(view.topic);
+    if (node.message) forget_message(node);
+    if (messages() >= limits_.max_messages || bytes() + view.size() > limits_.max_bytes) {
+        node.message = message;  // for a moment: erasing works on a topic that has one
+        messages_.fetch_add(1, std::memory_order_relaxed);
+        bytes_.fetch_add(view.size(), std::memory_order_relaxed);
+        erase(view.topic);
+        return Kept::full;
+    }
+    if (view.expires_at_ms != kNeverExpires) expiring_.insert({view.expires_at_ms, message.get()});
+    node.message = message;
+    node.publisher = publisher;
+    messages_.fetch_add(1, std::memory_order_relaxed);
+    bytes_.fetch_add(view.size(), std::memory_order_relaxed);
+    return Kept::stored;
+}
+
+void RetainedTree::remove_expired(uint64_t now_ms, size_t most) {
+    const std::lock_guard guard(mutex_);
+    for (; most > 0 && !expiring_.empty() && expiring_.begin()->first <= now_ms; --most) {
+        const MessagePtr message = expiring_.begin()->second;  // holds the topic's text
+        erase(message->view().topic);
+    }
+}
+
+/// One call's part of a walk: depth first, each node before what is below it, children in order.
+class RetainedTree::Walk {
+ public:
+    Walk(Node& root, RetainedCursor& cursor, uint64_t now_ms) : cursor_(cursor), now_ms_(now_ms) {
+        std::string_view level;
+        for (LevelReader levels(cursor.filter); levels.next(level);) filter_.push_back(level);
+        enter(root, nullptr, false);
+    }
+
+    void run(size_t most, std::vector<MessagePtr>& out) {
+        if (cursor_.begun) go_back_to(cursor_.after);
+        cursor_.begun = true;
+        const size_t enough = out.size() + most;
+        for (size_t visited = 0; visited < kMostVisited && out.size() < enough; ++visited) {
+            const Node* node = next();
+            if (node == nullptr) {
+                cursor_.done = true;
+                return;
+            }
+            if (node->message && selected()) take(*node, out);
+        }
+        remember_place();
+    }
+
+ private:
+    struct Frame {
+        Node* node;
+        const std::string* level;  // its own, below the parent; null for the root
+        Children::iterator next, end;
+        bool below_hash;
+    };
+
+    void enter(Node& node, const std::string* level, bool below_hash) {
+        const size_t depth = stack_.size();
+        auto& children = node.children;
+        Frame frame{&node, level, children.end(), children.end(), below_hash};
+        if (below_hash) {
+            frame.next = children.begin();
+        } else if (depth < filter_.size()) {
+            const std::string_view wanted = filter_[depth];
+            if (wanted == "#" || wanted == "+") {
+                frame.next = children.begin();
+            } else if (frame.next = children.find(wanted); frame.next != frame.end) {
+                frame.end = std::next(frame.next);
+            }
+        }
+        stack_.push_back(frame);
+    }
+
+    /// The next node in order, which is then on top of the stack; null when there is none.
+    const Node* next() {
+        while (!stack_.empty()) {
+            Frame& top = stack_.back();
+            // Wildcards at the front do not match topics of the server's own [MQTT-4.7.2-1].
+            if (stack_.size() == 1 && is_wild(filter_[0])) {
+                while (top.next != top.end && top.next->first.starts_with('$')) ++top.next;
+            }
+            if (top.next == top.end) {
+                stack_.pop_back();
+                continue;
+            }
+            const auto child = top.next++;
+            const bool hash = top.below_hash || filter_[stack_.size() - 1] == "#";
+            enter(*child->second, &child->first, hash);
+            return child->second.get();
+        }
+        return nullptr;
+    }
+
+    static bool is_wild(std::string_view level) { return level == "#" || level == "+"; }
+
+    /// Whether the filter selects the node on top, or only leads through it.
+    [[nodiscard]] bool selected() const {
+        const size_t depth = stack_.size() - 1;
+        if (stack_.back().below_hash || depth == filter_.size()) return true;
+        return depth + 1 == filter_.size() && filter_[depth] == "#";  // "a/#" selects "a" too
+    }
+
+    void take(const Node& node, std::vector<MessagePtr>& out) const {
+        if (node.message->view().expires_at_ms <= now_ms_) return;
+        if (cursor_.without_publisher != 0 && node.publisher == cursor_.without_publisher) return;
+        out.push_back(node.message);
+    }
+
+    /// Rebuilds the stack for a place; what is gone by now is passed over.
+    void go_back_to(std::string_view place) {
+        std::string_view level;
+        for (LevelReader levels(place); levels.next(level);) {
+            Frame& top = stack_.back();
+            const auto child = top.node->children.find(level);
+            if (top.next == top.end) return;  // the way has changed
+            if (child == top.node->children.end()) {
+                top.next = top.node->children.upper_bound(level);
+                if (!is_open(stack_.size() - 1)) top.next = top.end;
+                return;
+            }
+            top.next = std::next(child);
+            const bool hash = top.below_hash || filter_[stack_.size() - 1] == "#";
+            enter(*child->second, &child->first, hash);
+        }
+    }
+
+    /// Whether all children of a node at that depth are walked, not one only.
+    [[nodiscard]] bool is_open(size_t depth) const {
+        return stack_[depth].below_hash || is_wild(filter_[depth]);
+    }
+
+    void remember_place() {
+        cursor_.after.clear();
+        for (size_t i = 1; i < stack_.size(); ++i) {
+            if (i > 1) cursor_.after.push_back('/');
+            cursor_.after.append(*stack_[i].level);
+        }
+    }
+
+    RetainedCursor& cursor_;
+    uint64_t now_ms_;
+    std::vector<std::string_view> filter_;
+    std::vector<Frame> stack_;
+};
+
+void RetainedTree::collect(RetainedCursor& cursor, size_t most, uint64_t now_ms,
+                           std::vector<MessagePtr>& out) {
+    if (messages() == 0) {
+        cursor.done = true;
+        return;
+    }
+    const std::lock_guard guard(mutex_);
+    Walk(*root_, cursor, now_ms).run(most, out);
+}
+
+}  // namespace trestle

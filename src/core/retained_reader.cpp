@@ -1,0 +1,55 @@
+#include "core/retained_reader.h"
+
+#include "core/hub.h"
+#include "core/session.h"
+
+namespace trestle {
+
+void RetainedReader::add(std::string filter, const SubscribeOptions& options,
+                         uint64_t without_publisher) {
+    remove(filter);
+    Read& read = reads_.emplace_back();
+    read.cursor.filter = std::move(filter);
+    read.cursor.without_publisher = without_publisher;
+    read.match.options = options;
+    if (options.subscription_id != 0) read.match.subscription_ids = {options.subscription_id};
+}
+
+void RetainedReader::remove(const std::string& filter) {
+    std::erase_if(reads_, [&](const Read& read) { return read.cursor.filter == filter; });
+}
+
+void RetainedReader::go_on() {
+    auto& store = hub_.hub().retained();
+    size_t left = kPerTurn;
+    while (!reads_.empty() && session_.takes_more()) {
+        Read& read = reads_.front();
+        if (read.next < read.batch.size()) {
+            session_.deliver_retained(std::move(read.batch[read.next++]), read.match);
+            continue;
+        }
+        if (read.cursor.done) {
+            reads_.pop_front();
+            continue;
+        }
+        if (left == 0) return post();
+        read.batch.clear();
+        read.next = 0;
+        store.collect(read.cursor, left, hub_.now_ms(), read.batch);
+        // A portion without any match was work as well.
+        left -= read.batch.empty() ? left : read.batch.size();
+    }
+}
+
+void RetainedReader::post() {
+    if (posted_) return;
+    posted_ = true;
+    hub_.executor().post([weak = weak_from_this()] {
+        const auto self = weak.lock();
+        if (!self) return;
+        self->posted_ = false;
+        self->session_.pump();
+    });
+}
+
+}  // namespace trestle

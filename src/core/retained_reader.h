@@ -1,0 +1,51 @@
+// Retained messages on their way to one session, after it subscribed.
+//
+// A large set is handed over in portions: the session takes more when it has room and its
+// connection is ready, and other work of the shard runs in between. Only references wait here, so
+// neither the session's queue nor memory grows with the set. Owned by its session; lives on the
+// session's shard, and only while there is something to hand over.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/retained.h"
+#include "core/subscriber.h"
+
+namespace trestle {
+
+class HubShard;
+class Session;
+
+class RetainedReader : public std::enable_shared_from_this<RetainedReader> {
+ public:
+    RetainedReader(HubShard& hub, Session& session) : hub_(hub), session_(session) {}
+
+    /// Begins with what this subscription selects; one that is under way for the filter starts
+    /// anew.
+    void add(std::string filter, const SubscribeOptions& options, uint64_t without_publisher);
+    void remove(const std::string& filter);
+    /// Hands over what the session takes now; posts itself when that is a great many.
+    void go_on();
+    [[nodiscard]] bool done() const { return reads_.empty(); }
+
+ private:
+    struct Read {
+        RetainedCursor cursor;
+        SubscriptionMatch match;
+        std::vector<MessagePtr> batch;
+        size_t next = 0;
+    };
+    void post();
+
+    static constexpr size_t kPerTurn = 256;  // messages handed over before other work runs
+    HubShard& hub_;
+    Session& session_;
+    std::deque<Read> reads_;
+    bool posted_ = false;
+};
+
+}  // namespace trestle

@@ -1,0 +1,32 @@
+#include "core/route.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/topic.h"
+
+namespace trestle {
+
+Route::Route(RouteOptions options, Mapping mapping, EndpointId to, RouteSink* sink, EndpointId from,
+             RouteLedger ledger)
+    : options_(std::move(options)),
+      mapping_(std::move(mapping)),
+      to_(to),
+      from_(from),
+      sink_(sink),
+      ledger_(ledger) {}
+
+bool Route::excluded(std::string_view topic) const {
+    return std::ranges::any_of(options_.exclude,
+                               [&](const auto& filter) { return filter_matches(filter, topic); });
+}
+
+bool Route::key_for(std::string_view topic, std::string& key) const {
+    return mapping_.to_zmq(topic, key) && !excluded(topic);
+}
+
+bool Route::topic_for(std::string_view key, std::string& topic) const {
+    return mapping_.to_mqtt(key, topic) && !excluded(topic);
+}
+
+}  // namespace trestle

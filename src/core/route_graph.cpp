@@ -1,0 +1,235 @@
+#include "core/route_graph.h"
+
+#include <algorithm>
+#include <deque>
+#include <optional>
+
+#include "core/template.h"
+#include "core/topic.h"
+
+namespace trestle {
+namespace {
+
+/// Whether a topic can be both rules', as far as their `exclude` lists leave any.
+bool share_topics(const GraphRule& a, const GraphRule& b, bool with_exclude_of_a) {
+    if (!a.mapping->topics_overlap(*b.mapping)) return false;
+    const auto leaves_out = [](const GraphRule& rule, const std::string& filter) {
+        return std::any_of(rule.exclude.begin(), rule.exclude.end(),
+                           [&](const auto& excluded) { return filter_covers(excluded, filter); });
+    };
+    if (leaves_out(b, a.mapping->mqtt_filter())) return false;
+    return !with_exclude_of_a || !leaves_out(a, b.mapping->mqtt_filter());
+}
+
+/// Steps of messages through the gateway. Node 2r: rule r brings one in; node 2r+1: rule r sends
+/// one out.
+class StepGraph {
+ public:
+    StepGraph(const std::vector<GraphRule>& rules, const std::vector<EndpointWire>& wires)
+        : wires_(wires), next_(2 * rules.size()), knot_(2 * rules.size(), 0) {
+        for (size_t a = 0; a < rules.size(); ++a) {
+            for (size_t b = 0; b < rules.size(); ++b) {
+                if (feeds_inside(rules[a], rules[b])) next_[2 * a].push_back(2 * b + 1);
+                if (feeds_outside(rules[a], rules[b])) next_[2 * a + 1].push_back(2 * b);
+            }
+        }
+        find_knots();
+    }
+
+    /// A shortest cycle of each knot, as rules in order.
+    [[nodiscard]] std::vector<std::vector<size_t>> cycles() const {
+        std::vector<std::vector<size_t>> found;
+        std::vector<bool> is_done(next_.size() + 1);
+        for (size_t node = 0; node < next_.size(); node += 2) {
+            if (is_done[knot_[node]]) continue;
+            std::vector<size_t> steps = cycle_from(node);
+            if (steps.empty()) continue;
+            is_done[knot_[node]] = true;
+            std::vector<size_t> chain;
+            for (const size_t step : steps) {
+                if (chain.empty() || chain.back() != step / 2) chain.push_back(step / 2);
+            }
+            if (chain.size() > 1 && chain.back() == chain.front()) chain.pop_back();
+            found.push_back(std::move(chain));
+        }
+        return found;
+    }
+
+ private:
+    /// `in` makes topics that `out` takes. A message never goes back to where it came from.
+    [[nodiscard]] static bool feeds_inside(const GraphRule& in, const GraphRule& out) {
+        return !in.from.empty() && !out.to.empty() && in.from != out.to &&
+               share_topics(in, out, false);
+    }
+
+    /// What `out` sends can come in again by `in`.
+    [[nodiscard]] bool feeds_outside(const GraphRule& out, const GraphRule& in) const {
+        if (out.to.empty() || in.from.empty()) return false;
+        const bool is_wired =
+            out.to == in.from || std::any_of(wires_.begin(), wires_.end(), [&](const auto& wire) {
+                return wire.sender == out.to && wire.receiver == in.from;
+            });
+        return is_wired && out.mapping->keys_overlap(*in.mapping);
+    }
+
+    /// Strongly connected parts (Tarjan's algorithm, with its stack on the heap): only within one
+    /// can a cycle be, so one search for each is enough.
+    void find_knots() {
+        const size_t count = next_.size();
+        std::vector<size_t> order(count, 0);
+        std::vector<size_t> low(count, 0);
+        std::vector<bool> is_open(count);
+        std::vector<size_t> open;
+        std::vector<std::pair<size_t, size_t>> path;  // node, edges taken
+        size_t clock = 0;
+        size_t knots = 0;
+        for (size_t root = 0; root < count; ++root) {
+            if (order[root] != 0) continue;
+            path.emplace_back(root, 0);
+            while (!path.empty()) {
+                const auto [node, edge] = path.back();
+                if (edge == 0) {
+                    order[node] = low[node] = ++clock;
+                    open.push_back(node);
+                    is_open[node] = true;
+                }
+                if (edge < next_[node].size()) {
+                    ++path.back().second;
+                    const size_t to = next_[node][edge];
+                    if (order[to] == 0) {
+                        path.emplace_back(to, 0);
+                    } else if (is_open[to]) {
+                        low[node] = std::min(low[node], order[to]);
+                    }
+                    continue;
+                }
+                path.pop_back();
+                if (!path.empty()) {
+                    size_t& above = low[path.back().first];
+                    above = std::min(above, low[node]);
+                }
+                if (low[node] != order[node]) continue;
+                ++knots;
+                for (size_t member = count; member != node;) {
+                    member = open.back();
+                    open.pop_back();
+                    is_open[member] = false;
+                    knot_[member] = knots;
+                }
+            }
+        }
+    }
+
+    /// Breadth first from `start` back to it; empty when there is no way.
+    [[nodiscard]] std::vector<size_t> cycle_from(size_t start) const {
+        const size_t nowhere = next_.size();
+        std::vector<size_t> came_from(next_.size(), nowhere);
+        std::deque<size_t> queue{start};
+        while (!queue.empty()) {
+            const size_t node = queue.front();
+            queue.pop_front();
+            for (const size_t to : next_[node]) {
+                if (knot_[to] != knot_[start]) continue;
+                if (to == start) {
+                    std::vector<size_t> steps;
+                    for (size_t at = node; at != start; at = came_from[at]) steps.push_back(at);
+                    steps.push_back(start);
+                    std::reverse(steps.begin(), steps.end());
+                    return steps;
+                }
+                if (came_from[to] != nowhere) continue;
+                came_from[to] = node;
+                queue.push_back(to);
+            }
+        }
+        return {};
+    }
+
+    const std::vector<EndpointWire>& wires_;
+    std::vector<std::vector<size_t>> next_;
+    std::vector<size_t> knot_;
+};
+
+RouteFinding cycle_finding(const std::vector<GraphRule>& rules, std::vector<size_t> chain) {
+    std::string names;
+    for (const size_t rule : chain) names += rules[rule].name + " -> ";
+    names += rules[chain.front()].name;
+    RouteFinding finding;
+    finding.sentence = "messages can go round in a circle: " + names +
+                       "; each time round they are routed again, until their hop count ends it";
+    finding.rules = std::move(chain);
+    return finding;
+}
+
+std::optional<RouteFinding> dead_letter_finding(const std::vector<GraphRule>& rules, size_t i) {
+    const GraphRule& rule = rules[i];
+    if (rule.dead_letter.empty() || !rule.mapping->matches_topic(rule.dead_letter)) {
+        return std::nullopt;
+    }
+    const bool is_left_out =
+        std::any_of(rule.exclude.begin(), rule.exclude.end(),
+                    [&](const auto& filter) { return filter_matches(filter, rule.dead_letter); });
+    if (is_left_out) return std::nullopt;
+    RouteFinding finding;
+    finding.kind = RouteFinding::Kind::dead_letter;
+    finding.is_fault = true;
+    finding.rules = {i};
+    finding.sentence = "dead_letter " + quoted(rule.dead_letter) + " of route " +
+                       quoted(rule.name) + " matches its own template " +
+                       quoted(rule.mapping->spec().mqtt) +
+                       ", so what failed would be tried again for ever; use another topic, or "
+                       "exclude it";
+    return finding;
+}
+
+std::optional<RouteFinding> shared_endpoint_finding(const std::vector<GraphRule>& rules, size_t a,
+                                                    size_t b) {
+    const GraphRule& first = rules[a];
+    const GraphRule& second = rules[b];
+    if (first.to.empty() || first.to != second.to || !share_topics(first, second, true)) {
+        return std::nullopt;
+    }
+    const bool is_tie = first.mapping->compare_specificity(*second.mapping) == 0;
+    const size_t winner = wins_over(rules, a, b) ? a : b;
+    RouteFinding finding;
+    finding.kind = RouteFinding::Kind::shared_endpoint;
+    finding.rules = {a, b};
+    finding.sentence = "routes " + quoted(first.name) + " and " + quoted(second.name) +
+                       " have topics in common and both send to " + quoted(first.to) +
+                       "; such a message goes there once, by " + quoted(rules[winner].name) +
+                       (is_tie ? ", which stands first" : ", which is more specific");
+    return finding;
+}
+
+}  // namespace
+
+bool wins_over(const std::vector<GraphRule>& rules, size_t a, size_t b) {
+    const auto order = rules[a].mapping->compare_specificity(*rules[b].mapping);
+    return order == 0 ? a < b : order > 0;
+}
+
+std::vector<RouteFinding> examine_routes(const std::vector<GraphRule>& rules,
+                                         const std::vector<EndpointWire>& wires) {
+    std::vector<RouteFinding> findings;
+    for (auto& chain : StepGraph(rules, wires).cycles()) {
+        findings.push_back(cycle_finding(rules, std::move(chain)));
+    }
+    size_t pairs = 0;
+    for (size_t a = 0; a < rules.size(); ++a) {
+        if (auto finding = dead_letter_finding(rules, a)) findings.push_back(std::move(*finding));
+        for (size_t b = a + 1; b < rules.size(); ++b) {
+            auto finding = shared_endpoint_finding(rules, a, b);
+            if (finding && ++pairs <= kMaxSharedPairs) findings.push_back(std::move(*finding));
+        }
+    }
+    if (pairs > kMaxSharedPairs) {
+        RouteFinding more;
+        more.kind = RouteFinding::Kind::shared_endpoint;
+        more.sentence = std::to_string(pairs - kMaxSharedPairs) +
+                        " more pairs of routes have topics and an endpoint in common";
+        findings.push_back(std::move(more));
+    }
+    return findings;
+}
+
+}  // namespace trestle

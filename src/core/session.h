@@ -1,0 +1,175 @@
+// One client's durable side: its bounded queue and in-flight window. No I/O, no codec.
+//
+// A session outlives connections. While one is attached, messages go straight to its `SessionSink`;
+// what the connection cannot take now, or what exceeds the client's Receive Maximum, waits in the
+// queue. Lives on the shard given by its client id's hash and is used there only.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "core/hub.h"
+#include "core/ledger.h"
+#include "core/retained_reader.h"
+#include "core/ring.h"
+#include "core/subscriber.h"
+
+namespace trestle {
+
+/// One message as a connection must encode it.
+struct OutgoingPublish {
+    const MessageView& message;
+    Qos qos;
+    bool retain;
+    bool dup;
+    uint16_t packet_id;  ///< 0 at QoS 0
+    std::span<const uint32_t> subscription_ids;
+};
+
+/// The connection that a session writes to.
+class SessionSink {
+ public:
+    virtual ~SessionSink() = default;
+    /// False: the connection has enough to write for now; `Session::pump` is called when it has
+    /// not.
+    [[nodiscard]] virtual bool writable() const = 0;
+    /// False: larger than this client accepts [MQTT-3.1.2-24]; nothing was written.
+    virtual bool send(const OutgoingPublish& publish) = 0;
+    virtual void send_pubrel(uint16_t packet_id) = 0;
+};
+
+struct SessionLimits {
+    size_t max_queued_messages = 100'000;
+    size_t max_queued_bytes = 64u << 20;  ///< of the queue, and again of the in-flight window
+    uint16_t max_inflight = 65'535;       ///< beside the client's own Receive Maximum
+    bool drop_oldest = true;              ///< when the queue is full; else the newest
+    bool queue_qos0_offline = false;
+};
+
+class Session final : public Subscriber {
+ public:
+    Session(HubShard& hub, std::string client_id, const SessionLimits& limits,
+            const SessionLedger& ledger);
+    /// Leaves the hub; what is queued or in flight is dropped{session_ended}.
+    ~Session() override;
+
+    void deliver(Delivery& delivery, const SubscriptionMatch& match) override;
+
+    /// The retained messages that the subscription selects follow, with the retain flag set
+    /// [MQTT-3.3.1-8]; as many at once as the client takes.
+    void send_retained(const std::string& filter, const SubscribeOptions& options);
+    void deliver_retained(MessagePtr message, const SubscriptionMatch& match);
+    /// Nothing waits, and the connection can write.
+    [[nodiscard]] bool takes_more() const {
+        return sink_ != nullptr && queue_.empty() && sink_->writable();
+    }
+
+    /// A connection takes over. In-flight messages are sent again with DUP [MQTT-4.4.0-1], as fast
+    /// as the connection and `receive_maximum`, the client's, let [MQTT-3.3.4-9]; then the queue.
+    void attach(SessionSink& sink, uint16_t receive_maximum);
+    void detach();
+    [[nodiscard]] bool attached() const { return sink_ != nullptr; }
+    /// The connection can take more.
+    void pump();
+
+    // From the client. False: no such packet id is in flight in that state.
+    /// `failed`: reason 0x80 or more; the message is discarded [MQTT-4.8.2-6].
+    bool on_puback(uint16_t packet_id, bool failed = false);
+    /// `failed`: reason 0x80 or more; the message is finished (section 4.3.3).
+    bool on_pubrec(uint16_t packet_id, bool failed);
+    bool on_pubcomp(uint16_t packet_id);
+
+    /// Inbound QoS 2: false when the id is known already, so the message must not be published
+    /// again.
+    bool begin_qos2(uint16_t packet_id) { return incoming_qos2_.insert(packet_id).second; }
+    bool end_qos2(uint16_t packet_id) { return incoming_qos2_.erase(packet_id) != 0; }
+    [[nodiscard]] size_t incoming_qos2() const { return incoming_qos2_.size(); }
+
+    // Subscriptions. `filter` may start with `$share/`; it is valid. Returns true when it was
+    // there.
+    bool subscribe(const std::string& filter, const SubscribeOptions& options);
+    bool unsubscribe(const std::string& filter);
+    void unsubscribe_all();
+    [[nodiscard]] const std::unordered_map<std::string, SubscribeOptions>& subscriptions() const {
+        return subscriptions_;
+    }
+
+    [[nodiscard]] const std::string& client_id() const { return client_id_; }
+    [[nodiscard]] size_t queued() const { return queue_.size(); }
+    [[nodiscard]] size_t queued_bytes() const { return queued_bytes_; }
+    [[nodiscard]] size_t in_flight() const { return in_flight_count_; }
+
+    /// Drops everything that waits, with this reason; used at shutdown and when the session ends.
+    void drop_all(DropReason reason);
+
+ private:
+    enum class State : uint8_t { free, awaiting_puback, awaiting_pubrec, awaiting_pubcomp };
+    struct Queued {
+        MessagePtr message;
+        std::vector<uint32_t> subscription_ids;
+        uint32_t shared_group = 0;
+        Qos qos = Qos::at_most_once;
+        bool retain = false;
+    };
+    struct InFlight {
+        Queued publish;
+        uint16_t packet_id = 0;
+        State state = State::free;
+        bool sent = false;  // on this connection
+    };
+
+    void take(Delivery& delivery, bool retain, const SubscriptionMatch& match);
+    /// There is room for one more, and nothing is left to be sent again before it.
+    [[nodiscard]] bool window_open() const {
+        return in_flight_count_ < window_ && in_flight_bytes_ < limits_.max_queued_bytes &&
+               resend_at_ == in_flight_.size();
+    }
+    void put_in_flight(Queued&& publish, uint16_t packet_id);
+    void enqueue(Delivery& delivery, Qos qos, bool retain, const SubscriptionMatch& match);
+    void send_queued(Queued&& item);
+    bool make_room(size_t bytes);
+    Queued take_front();
+    void compact();
+    InFlight* find(uint16_t packet_id);
+    void finish(InFlight& slot);
+    void refuse(InFlight& slot);
+    void release(InFlight& slot);
+    void pass_on_shared();
+    void tell_readiness() {
+        if (member_) [[unlikely]]
+            set_readiness();
+    }
+    void set_readiness();
+    void let_go_of_message(InFlight& slot);
+    void resend();
+    bool send_again(InFlight& slot);
+    uint16_t next_packet_id();
+    void drop(DropReason reason, size_t n = 1) { ledger_.drop(hub_.index(), reason, n); }
+
+    HubShard& hub_;
+    std::string client_id_;
+    const SessionLimits& limits_;
+    const SessionLedger& ledger_;
+    SessionSink* sink_ = nullptr;
+    uint16_t window_ = 0;
+    uint16_t last_packet_id_ = 0;
+    bool wrapped_ = false;  // the ids have come round to a message that is still in flight
+    uint32_t in_flight_count_ = 0;
+    uint32_t outstanding_ = 0;  // of these, sent on this connection
+    size_t in_flight_bytes_ = 0;
+    size_t resend_at_ = 0;  // slots from here on belong to a former connection
+    size_t queued_bytes_ = 0;
+    Ring<Queued> queue_;
+    Ring<InFlight> in_flight_;  // in the order sent; finished ones leave from the front
+    std::unordered_set<uint16_t> incoming_qos2_;
+    std::unordered_map<std::string, SubscribeOptions> subscriptions_;
+    std::shared_ptr<MemberState> member_;       // once it has shared a subscription
+    std::shared_ptr<RetainedReader> retained_;  // while there is something to hand over
+};
+
+}  // namespace trestle

@@ -1,0 +1,142 @@
+// Which subscribers and routes want a topic: the one index that all shards share.
+//
+// Exact filters lie in a hash table; filters with wildcards in a tree of levels. It is written
+// under every shard's lock and read under the reader's own (see `IndexLock`), rarely at that: each
+// shard caches what a topic matched (`MatchCache`), and the cache is checked by generation numbers
+// without any lock. A change of an exact filter touches the generation of the topic's bucket only,
+// so clients that come and go with filters of their own do not spoil everybody's cache.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/counters.h"
+#include "core/shared_group.h"
+#include "core/subscriber.h"
+
+namespace trestle {
+
+/// One reader lock per shard; a writer takes them all.
+class IndexLock {
+ public:
+    explicit IndexLock(size_t shards) : locks_(new Slot[shards]), count_(shards) {}
+
+    class Reader {
+     public:
+        Reader(IndexLock& lock, ShardIndex shard) : guard_(lock.locks_[shard].mutex) {}
+
+     private:
+        std::lock_guard<std::mutex> guard_;
+    };
+    class Writer {
+     public:
+        explicit Writer(IndexLock& lock) : lock_(lock) {
+            for (size_t i = 0; i < lock_.count_; ++i) lock_.locks_[i].mutex.lock();
+        }
+        ~Writer() {
+            for (size_t i = lock_.count_; i-- > 0;) lock_.locks_[i].mutex.unlock();
+        }
+        Writer(const Writer&) = delete;
+
+     private:
+        IndexLock& lock_;
+    };
+
+ private:
+    struct alignas(64) Slot {
+        std::mutex mutex;
+    };
+    std::unique_ptr<Slot[]> locks_;
+    size_t count_;
+};
+
+class SubscriptionIndex {
+ public:
+    struct Entry {
+        SubscriberRef who;
+        SubscribeOptions options;
+    };
+    using RouteNumber = uint32_t;
+    /// What one filter holds.
+    struct Filter {
+        std::vector<Entry> entries;
+        std::vector<SharedGroupPtr> groups;
+        std::vector<RouteNumber> routes;
+        [[nodiscard]] bool empty() const {
+            return entries.empty() && groups.empty() && routes.empty();
+        }
+    };
+
+    SubscriptionIndex();
+    ~SubscriptionIndex();
+
+    // Writers: under IndexLock::Writer. `filter` is valid and without `$share/`.
+
+    /// True when the subscriber had this filter already; its options are replaced.
+    bool add(std::string_view filter, SubscriberRef who, const SubscribeOptions& options);
+    /// `state` is the subscriber's, the same in all its groups; without it the member counts as
+    /// ready.
+    bool add_shared(std::string_view filter, std::string_view group, SubscriberRef who,
+                    const SubscribeOptions& options, std::shared_ptr<MemberState> state = nullptr);
+    bool remove(std::string_view filter, SubscriberRef who);
+    bool remove_shared(std::string_view filter, std::string_view group, SubscriberRef who);
+    void add_route(std::string_view filter, RouteNumber route);
+    void remove_route(std::string_view filter, RouteNumber route);
+
+    // Readers: under IndexLock::Reader.
+
+    /// Calls `visit(Filter&)` for every filter that matches the topic, by a plain function pointer.
+    void match(std::string_view topic, void (*visit)(void* context, Filter& filter),
+               void* context) const;
+
+    // Without a lock, from any thread.
+
+    [[nodiscard]] static size_t bucket_of(std::string_view topic);
+    /// Changes whenever what this bucket's topics match may have changed.
+    [[nodiscard]] uint64_t generation(size_t bucket) const {
+        return wildcard_generation_.load(std::memory_order_acquire) +
+               exact_generation_[bucket].load(std::memory_order_acquire);
+    }
+    /// Subscriptions of clients, shared ones included.
+    [[nodiscard]] size_t subscriptions() const { return count_.load(std::memory_order_relaxed); }
+
+ private:
+    struct Node;
+    struct TextHash {
+        using is_transparent = void;
+        size_t operator()(std::string_view text) const {
+            return std::hash<std::string_view>()(text);
+        }
+    };
+    struct TextEqual {
+        using is_transparent = void;
+        bool operator()(std::string_view a, std::string_view b) const { return a == b; }
+    };
+    template <class T>
+    using ByText = std::unordered_map<std::string, T, TextHash, TextEqual>;
+
+    Filter& at(std::string_view filter);
+    Filter* find(std::string_view filter);
+    void changed(std::string_view filter);
+    void prune(std::string_view filter);
+
+    static constexpr size_t kBuckets = 4096;
+    ByText<Filter> exact_;
+    std::unique_ptr<Node> root_;
+    std::atomic<uint64_t> wildcard_generation_{1};
+    std::array<std::atomic<uint64_t>, kBuckets> exact_generation_{};
+    std::atomic<size_t> count_{0};
+    uint32_t last_group_ = 0;
+    uint64_t last_member_ = 0;
+};
+
+}  // namespace trestle

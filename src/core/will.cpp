@@ -1,0 +1,14 @@
+#include "core/will.h"
+
+#include "core/hub.h"
+
+namespace trestle {
+
+void Will::publish(HubShard& hub) {
+    MessageView view = message->view();
+    if (expiry_s) view.expires_at_ms = hub.now_ms() + uint64_t{*expiry_s} * 1000;
+    from.self = nullptr;  // the session may be gone
+    hub.publish(view, from);
+}
+
+}  // namespace trestle

@@ -1,0 +1,26 @@
+// A client's will: what is published in its name when it is gone (MQTT 5.0, 3.1.2.5).
+//
+// Kept by the connection while there is one; by the session, with a timer, while the will delay
+// runs. Used on the session's shard only.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "core/message.h"
+#include "core/subscriber.h"
+
+namespace trestle {
+
+class HubShard;
+
+struct Will {
+    Publisher from;
+    MessagePtr message;  // its expiry is counted from the publication on
+    uint32_t delay_s = 0;
+    std::optional<uint32_t> expiry_s;
+
+    void publish(HubShard& hub);
+};
+
+}  // namespace trestle

@@ -1,0 +1,189 @@
+#include "server/config_check_mappings.h"
+
+#include <algorithm>
+#include <iterator>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "core/mapping.h"
+#include "core/route_graph.h"
+#include "core/topic.h"
+#include "plugin_api/uri.h"
+#include "server/config.h"
+#include "server/config_faults.h"
+
+namespace trestle {
+
+namespace {
+
+std::string sentence_of(const MappingFault& fault) {
+    std::string text = fault.sentence;
+    if (fault.example) {
+        const bool is_topics = fault.example->kind == CounterExample::Kind::topics_share_key;
+        text += is_topics ? " (the topics \"" : " (the keys \"";
+        text +=
+            fault.example->first + "\" and \"" + fault.example->second + "\" would both become ";
+        text += (is_topics ? "key \"" : "topic \"") + fault.example->shared + "\")";
+    }
+    return text;
+}
+
+std::vector<Uri> addresses(const EndpointConfig& endpoint, const char* key) {
+    std::vector<Uri> all;
+    if (!endpoint.settings.has(key)) return all;
+    for (const auto& text : endpoint.settings.list(key)) {
+        if (auto parsed = parse_uri(text); parsed.uri) all.push_back(std::move(*parsed.uri));
+    }
+    return all;
+}
+
+struct Addresses {
+    std::vector<Uri> bound, connected;
+};
+
+bool has_meeting(const std::vector<Uri>& connected, const std::vector<Uri>& bound) {
+    for (const Uri& from : connected) {
+        for (const Uri& to : bound) {
+            if (collide(from, to)) return true;
+        }
+    }
+    return false;
+}
+
+// Endpoints of this very server of which one connects to the other.
+std::vector<EndpointWire> endpoint_wires(const Config& config) {
+    std::vector<Addresses> all;
+    for (const EndpointConfig& endpoint : config.endpoints) {
+        all.push_back({addresses(endpoint, "bind"), addresses(endpoint, "connect")});
+    }
+    std::vector<EndpointWire> wires;
+    for (size_t s = 0; s < all.size(); ++s) {
+        if (!config.endpoints[s].kind.takes_routes) continue;
+        for (size_t r = 0; r < all.size(); ++r) {
+            if (config.endpoints[r].kind.gives_messages &&
+                (has_meeting(all[s].connected, all[r].bound) ||
+                 has_meeting(all[r].connected, all[s].bound))) {
+                wires.push_back({config.endpoints[s].name, config.endpoints[r].name});
+            }
+        }
+    }
+    return wires;
+}
+
+class MappingChecker {
+ public:
+    MappingChecker(const Config& config, ConfigFaults& faults) : config_(config), faults_(faults) {}
+
+    void check() {
+        for (size_t i = 0; i < config_.routes.size(); ++i) {
+            const RouteConfig& route = config_.routes[i];
+            const std::string path = join_path("routes", i);
+            auto mapping = compile(route, path);
+            excludes(route, path, mapping);
+            dead_letter(route, path);
+            if (!mapping) continue;
+            prefix(route, path, *mapping);
+            mappings_.emplace_back(i, std::move(*mapping));
+        }
+        table();
+    }
+
+ private:
+    std::optional<Mapping> compile(const RouteConfig& route, const std::string& path) {
+        // A template that is missing is a fault already, and so is a route that leads nowhere.
+        if (route.mqtt.empty() || route.zmq.empty() || (route.to.empty() && route.from.empty())) {
+            return std::nullopt;
+        }
+        std::vector<MappingFault> faults, warnings;
+        auto mapping = Mapping::compile(mapping_spec(route), faults, warnings);
+        auto found = [&](const MappingFault& fault) {
+            return "found \"" + (fault.side == "mqtt" ? route.mqtt : route.zmq) +
+                   "\": " + sentence_of(fault);
+        };
+        for (const auto& fault : faults) faults_.fault(join_path(path, fault.side), found(fault));
+        for (const auto& warning : warnings) {
+            faults_.warning(join_path(path, warning.side), found(warning));
+        }
+        return mapping;
+    }
+
+    void excludes(const RouteConfig& route, const std::string& path,
+                  const std::optional<Mapping>& mapping) {
+        for (size_t i = 0; i < route.exclude.size(); ++i) {
+            const std::string& filter = route.exclude[i];
+            const std::string at = join_path(join_path(path, "exclude"), i);
+            if (!is_valid_topic_filter(filter)) {
+                faults_.fault(at,
+                              "found \"" + filter +
+                                  "\", expected an MQTT topic filter such as sensors/+/debug/#");
+            } else if (mapping && !filters_overlap(filter, mapping->mqtt_filter())) {
+                faults_.warning(at,
+                                "has no effect: no topic of the route matches \"" + filter + "\"");
+            }
+        }
+    }
+
+    void dead_letter(const RouteConfig& route, const std::string& path) {
+        if (route.dead_letter.empty()) return;
+        if (is_valid_topic_name(route.dead_letter) && !route.dead_letter.starts_with('$')) return;
+        faults_.fault(join_path(path, "dead_letter"),
+                      "found \"" + route.dead_letter +
+                          "\", expected a topic without wildcards that does not start with $");
+    }
+
+    void prefix(const RouteConfig& route, const std::string& path, const Mapping& mapping) {
+        const EndpointConfig* to = config_.endpoint(route.to);
+        if (to == nullptr || !to->kind.prefix_matched || !mapping.key_is_prefix_ambiguous()) return;
+        faults_.warning(join_path(path, "zmq"),
+                        "found \"" + route.zmq +
+                            "\", whose keys can be prefixes of each other, as sensor.1 is of "
+                            "sensor.10: who subscribes to one also gets the other; a terminator at "
+                            "the end prevents it (\"" +
+                            route.zmq + ".\")");
+    }
+
+    // What the routes do to each other.
+    void table() {
+        std::vector<GraphRule> rules;
+        for (const auto& [i, mapping] : mappings_) {
+            const RouteConfig& route = config_.routes[i];
+            const bool is_topic = is_valid_topic_name(route.dead_letter);
+            rules.push_back({.name = route.name,
+                             .mapping = &mapping,
+                             .from = route.from,
+                             .to = route.to,
+                             .dead_letter = is_topic ? route.dead_letter : std::string(),
+                             .exclude = {}});
+            std::copy_if(route.exclude.begin(), route.exclude.end(),
+                         std::back_inserter(rules.back().exclude), is_valid_topic_filter);
+        }
+        for (const RouteFinding& finding : examine_routes(rules, endpoint_wires(config_))) {
+            std::string path = "routes";
+            if (!finding.rules.empty()) path = join_path(path, mappings_[finding.rules[0]].first);
+            if (finding.kind == RouteFinding::Kind::dead_letter)
+                path = join_path(path, "dead_letter");
+            if (finding.is_fault) {
+                faults_.fault(path, finding.sentence);
+            } else {
+                faults_.warning(path, finding.sentence);
+            }
+        }
+    }
+
+    const Config& config_;
+    ConfigFaults& faults_;
+    std::vector<std::pair<size_t, Mapping>> mappings_;  // with the route's place in the config
+};
+
+}  // namespace
+
+MappingSpec mapping_spec(const RouteConfig& route) {
+    return {route.mqtt, route.zmq, !route.to.empty(), !route.from.empty()};
+}
+
+void check_mappings(const Config& config, ConfigFaults& faults) {
+    MappingChecker(config, faults).check();
+}
+
+}  // namespace trestle

@@ -1,0 +1,118 @@
+#include "server/explain.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "core/mapping.h"
+#include "core/topic.h"
+#include "server/config.h"
+#include "server/config_check_mappings.h"
+
+namespace trestle {
+
+namespace {
+
+using Verdict = Explanation::Verdict;
+
+std::optional<Mapping> compiled(const RouteConfig& route) {
+    std::vector<MappingFault> faults, warnings;
+    return Mapping::compile(mapping_spec(route), faults, warnings);
+}
+
+const std::string* excluding(const RouteConfig& route, std::string_view topic) {
+    for (const auto& filter : route.exclude) {
+        if (filter_matches(filter, topic)) return &filter;
+    }
+    return nullptr;
+}
+
+// What a ZeroMQ peer sees, by the endpoint's `format`.
+std::vector<std::string> frames_of(const EndpointConfig& endpoint, const std::string& key) {
+    if (!endpoint.settings.has("format")) return {};
+    const std::string& format = endpoint.settings.string("format");
+    if (format == "payload") return {"<payload>"};
+    if (format == "full") return {key, "<meta>", "<payload>"};
+    if (format == "single") {
+        const bool has = endpoint.settings.has("separator");
+        return {key + (has ? endpoint.settings.string("separator") : "") + "<payload>"};
+    }
+    return {key, "<payload>"};
+}
+
+struct Candidate {
+    size_t index;  // into the explanations
+    Mapping mapping;
+};
+
+// Of several routes to one endpoint the most specific delivers, the earlier one on a tie.
+void overrule(std::vector<Explanation>& all, const std::vector<Candidate>& candidates) {
+    for (const Candidate& one : candidates) {
+        for (const Candidate& other : candidates) {
+            if (one.index == other.index || all[one.index].endpoint != all[other.index].endpoint) {
+                continue;
+            }
+            const auto order = other.mapping.compare_specificity(one.mapping);
+            if (order < 0 || (order == 0 && other.index > one.index)) continue;
+            all[one.index].verdict = Verdict::overruled;
+            all[one.index].why = "route " + all[other.index].route +
+                                 " goes to the same endpoint and " +
+                                 (order > 0 ? "is more specific" : "comes first");
+        }
+    }
+}
+
+}  // namespace
+
+std::vector<Explanation> explain_topic(const Config& config, std::string_view topic) {
+    std::vector<Explanation> all;
+    std::vector<Candidate> candidates;
+    for (const RouteConfig& route : config.routes) {
+        const auto mapping = compiled(route);
+        const EndpointConfig* endpoint = config.endpoint(route.to);
+        if (!mapping || endpoint == nullptr) continue;
+        Explanation one;
+        one.route = route.name;
+        one.endpoint = route.to;
+        if (!mapping->to_zmq(topic, one.result)) {
+            one.why = mapping->explain_topic_miss(topic);
+        } else if (const std::string* filter = excluding(route, topic)) {
+            one.verdict = Verdict::excluded;
+            one.why = "exclude has " + *filter;
+        } else {
+            one.verdict = Verdict::matches;
+            one.frames = frames_of(*endpoint, one.result);
+            candidates.push_back({all.size(), *mapping});
+        }
+        all.push_back(std::move(one));
+    }
+    overrule(all, candidates);
+    return all;
+}
+
+std::vector<Explanation> explain_key(const Config& config, std::string_view endpoint,
+                                     std::string_view key) {
+    std::vector<Explanation> all;
+    const EndpointConfig* source = config.endpoint(endpoint);
+    if (source == nullptr) return all;
+    for (const RouteConfig& route : config.routes) {
+        const auto mapping = compiled(route);
+        if (!mapping || route.from != endpoint) continue;
+        Explanation one;
+        one.route = route.name;
+        one.endpoint = route.from;
+        // Messages without a key count as having the route's own.
+        const std::string_view asked = source->kind.needs_fixed_topic ? route.zmq : key;
+        if (!mapping->to_mqtt(asked, one.result)) {
+            one.why = mapping->explain_key_miss(asked);
+        } else if (const std::string* filter = excluding(route, one.result)) {
+            one.verdict = Verdict::excluded;
+            one.why = "exclude has " + *filter;
+        } else {
+            one.verdict = Verdict::matches;
+        }
+        all.push_back(std::move(one));
+    }
+    return all;
+}
+
+}  // namespace trestle

@@ -1,0 +1,261 @@
+#include "server/gateway.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <stdexcept>
+
+#include "core/session_table.h"
+
+namespace trestle {
+
+namespace {
+
+uint64_t steady_ms() {
+    return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                     std::chrono::steady_clock::now().time_since_epoch())
+                                     .count());
+}
+
+WhenFull when_full_of(const std::string& word) {
+    if (word == "block") return WhenFull::block;
+    if (word == "drop_oldest") return WhenFull::drop_oldest;
+    if (word == "drop_newest") return WhenFull::drop_newest;
+    return WhenFull::by_qos;
+}
+
+RouteOptions options_of(const RouteConfig& config) {
+    RouteOptions o;
+    o.name = config.name;
+    o.exclude = config.exclude;
+    o.qos_in = static_cast<Qos>(config.qos_in);
+    o.qos_out = static_cast<Qos>(config.qos_out);
+    o.retain = config.retain;
+    o.worker_acks = config.worker_acks;
+    o.timeout_ms = static_cast<uint32_t>(config.timeout_ms);
+    o.max_messages = static_cast<size_t>(config.queue.max_messages);
+    o.max_bytes = static_cast<size_t>(config.queue.max_bytes);
+    o.when_full = when_full_of(config.queue.when_full);
+    o.block_ms = static_cast<uint32_t>(config.queue.block_ms);
+    o.share = config.share;
+    o.dead_letter = config.dead_letter;
+    return o;
+}
+
+}  // namespace
+
+Gateway::Gateway(const Config& config, PluginLoader& plugins, LogSink& log, Metrics& metrics)
+    : first_config_(config),
+      plugin_loader_(plugins),
+      log_sink_(log),
+      log_(log, "gateway"),
+      metrics_(metrics),
+      hub_(static_cast<size_t>(config.shards),
+           {.max_messages = static_cast<size_t>(config.hub.max_retained_messages),
+            .max_bytes = static_cast<size_t>(config.hub.max_retained_bytes)}),
+      pool_(hub_, static_cast<size_t>(config.shards)) {
+    add_metrics();
+}
+
+Gateway::~Gateway() { stop(0); }
+
+void Gateway::add_metrics() {
+    metrics_.gauge_from("trestle_subscriptions", "Subscriptions of clients", {},
+                        [this] { return static_cast<double>(hub_.subscriptions()); });
+    metrics_.gauge_from("trestle_retained_messages", "Retained messages", {},
+                        [this] { return static_cast<double>(hub_.retained().messages()); });
+    metrics_.gauge_from("trestle_retained_bytes", "Bytes of retained messages", {},
+                        [this] { return static_cast<double>(hub_.retained().bytes()); });
+    HubCounters counters;
+    counters.retained_refused =
+        &metrics_.counter("trestle_retained_refused_total",
+                          "Messages delivered but not retained, as a limit was reached");
+    counters.shared_lost = &metrics_.counter(
+        "trestle_shared_lost_total",
+        "Messages for a shared group whose last member left while they were on their way");
+    hub_.count_in(counters);
+    metrics_.gauge_from("trestle_shards", "Threads that serve connections", {},
+                        [this] { return static_cast<double>(pool_.size()); });
+    metrics_.gauge_from("trestle_event_loop_lag_seconds",
+                        "How late the last timer of the slowest shard ran", {}, [this] {
+                            double worst = 0;
+                            for (size_t i = 0; i < pool_.size(); ++i) {
+                                worst = std::max(worst, pool_[i].lag_seconds());
+                            }
+                            return worst;
+                        });
+    SessionTable::Gauges gauges;
+    const auto sessions = [this](const char* state) {
+        return &metrics_.gauge("trestle_sessions", "Sessions of clients, by state",
+                               {{"state", state}});
+    };
+    gauges.connected = sessions("connected");
+    gauges.disconnected = sessions("disconnected");
+    for (size_t i = 0; i < pool_.size(); ++i) pool_[i].hub().sessions().count_in(gauges);
+}
+
+Plugin& Gateway::plugin(const std::string& name) {
+    auto& made = plugins_[name];
+    if (!made) {
+        std::string problem;
+        const auto* descriptor = plugin_loader_.descriptor(name, problem);
+        if (descriptor == nullptr) throw std::runtime_error(problem);
+        made = descriptor->create(*this);
+    }
+    return *made;
+}
+
+std::unique_ptr<ByteStreamProtocol> Gateway::make_protocol(std::string_view name,
+                                                           EndpointContext& context,
+                                                           const Settings& settings) {
+    const auto* provider = plugin_loader_.provider_of(name);
+    if (provider == nullptr) return nullptr;
+    return plugin(provider->name).make_protocol(name, context, settings);
+}
+
+void Gateway::make_endpoints(const Config& config) {
+    for (const auto& one : config.endpoints) {
+        Shard& home = pool_[endpoints_.size() % pool_.size()];
+        Running running;
+        running.kind = one.kind;
+        running.context =
+            std::make_unique<EndpointContext>(*this, static_cast<EndpointId>(endpoints_.size() + 1),
+                                              one.name, home, Log(log_sink_, one.name));
+        running.endpoint = plugin(one.plugin).make_endpoint(*running.context, one.settings);
+        endpoints_.push_back(std::move(running));
+    }
+}
+
+void Gateway::start() {
+    make_endpoints(first_config_);
+    pool_.start();
+    running_ = true;
+    // Routes come first: nothing that arrives may miss them.
+    set_routes(first_config_, 0);
+    ShardPool::run_on(pool_[0], [this] {
+        hub_keeper_ = std::make_unique<HubKeeper>(
+            pool_[0], metrics_, static_cast<uint32_t>(first_config_.hub.sys_interval_s));
+    });
+    for (auto& one : endpoints_) {
+        ShardPool::run_on(one.context->home(), [&] { one.endpoint->start(); });
+        one.started = true;
+    }
+}
+
+EndpointId Gateway::id_of(std::string_view endpoint) const {
+    for (size_t i = 0; i < endpoints_.size(); ++i) {
+        if (endpoints_[i].context->name() == endpoint) return static_cast<EndpointId>(i + 1);
+    }
+    return 0;
+}
+
+RoutePtr Gateway::make_route(const RouteConfig& config) {
+    const EndpointId to = id_of(config.to);
+    const EndpointId from = id_of(config.from);
+    std::vector<MappingFault> faults;
+    std::vector<MappingFault> warnings;
+    auto mapping =
+        Mapping::compile({config.mqtt, config.zmq, to != 0, from != 0}, faults, warnings);
+    if (!mapping) throw std::runtime_error("route " + config.name + ": " + faults.at(0).sentence);
+    const auto& reasons_of = endpoints_[(to != 0 ? to : from) - 1u];
+    RouteSink* sink = to != 0 ? endpoints_[to - 1u].endpoint->route_sink() : nullptr;
+    return std::make_shared<Route>(
+        options_of(config), std::move(*mapping), to, sink, from,
+        make_route_ledger(metrics_, config.name, reasons_of.context->drop_counters()));
+}
+
+void Gateway::set_routes(const Config& config, uint64_t drain_ms) {
+    std::vector<RoutePtr> routes;
+    for (const auto& wanted : config.routes) {
+        const auto same = std::ranges::find(route_configs_, wanted);
+        routes.push_back(same != route_configs_.end()
+                             ? routes_[static_cast<size_t>(same - route_configs_.begin())]
+                             : make_route(wanted));
+    }
+    route_configs_ = config.routes;
+    routes_ = std::move(routes);
+    // Endpoints know a route before the hub sends it anything, and forget it after.
+    hub_.set_routes(routes_);
+    for (size_t i = 0; i < endpoints_.size(); ++i) {
+        const auto id = static_cast<EndpointId>(i + 1);
+        std::vector<RoutePtr> mine;
+        std::ranges::copy_if(routes_, std::back_inserter(mine),
+                             [&](const auto& r) { return r->to() == id || r->from() == id; });
+        ShardPool::run_on(endpoints_[i].context->home(),
+                          [&] { endpoints_[i].endpoint->set_routes(mine, drain_ms); });
+    }
+}
+
+void Gateway::change_routes(const Config& config) {
+    set_routes(config, static_cast<uint64_t>(config.drain_timeout_ms));
+}
+
+std::vector<std::string> Gateway::not_ready() const {
+    if (stopping_) return {"draining"};
+    if (!running_) return {"starting"};
+    std::vector<std::string> reasons;
+    for (const auto& one : endpoints_) {
+        const std::string reason = one.endpoint->not_ready();
+        if (!reason.empty()) reasons.push_back(one.context->name() + ": " + reason);
+    }
+    return reasons;
+}
+
+// Endpoints that give messages go first, those that routes lead to after them: what is on its way
+// from the ones still reaches the others.
+void Gateway::stop_endpoints(bool route_sinks, uint64_t deadline_ms) {
+    std::mutex mutex;
+    std::condition_variable changed;
+    size_t left = 0;
+    for (auto& one : endpoints_) {
+        if (!one.started || one.kind.takes_routes != route_sinks) continue;
+        {
+            const std::lock_guard guard(mutex);
+            ++left;
+        }
+        one.context->home().post([&] {
+            one.endpoint->stop(deadline_ms, [&] {
+                const std::lock_guard guard(mutex);
+                --left;
+                changed.notify_one();
+            });
+        });
+    }
+    std::unique_lock guard(mutex);
+    changed.wait(guard, [&] { return left == 0; });
+}
+
+void Gateway::stop(uint64_t drain_ms) {
+    if (!running_ || stopping_) return;
+    stopping_ = true;
+    for (auto& one : endpoints_) {
+        if (one.started) {
+            ShardPool::run_on(one.context->home(), [&] { one.endpoint->stop_listening(); });
+        }
+    }
+    ShardPool::run_on(pool_[0], [this] { hub_keeper_.reset(); });
+    const uint64_t deadline = steady_ms() + drain_ms;
+    stop_endpoints(false, deadline);
+    stop_endpoints(true, deadline);
+    for (size_t i = 0; i < pool_.size(); ++i) {
+        ShardPool::run_on(pool_[i],
+                          [&] { pool_[i].hub().sessions().end_all(DropReason::shutdown); });
+    }
+    hub_.set_routes({});
+    pool_.stop();
+    running_ = false;
+    for (const auto& one : endpoints_) {
+        constexpr auto kShutdown = static_cast<size_t>(DropReason::shutdown);
+        const uint64_t left = one.context->drop_counters()[kShutdown]->value();
+        if (left != 0) {
+            log_.warn("{}: {} messages could not be delivered in time: dropped, shutdown",
+                      one.context->name(), left);
+        }
+    }
+    endpoints_.clear();
+    routes_.clear();
+    plugins_.clear();
+}
+
+}  // namespace trestle

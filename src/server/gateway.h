@@ -1,0 +1,80 @@
+// The gateway itself: hub, shards, endpoints and routes, put together from a config.
+//
+// Made, started, changed and stopped on the main thread. It is the `Host` that plugins see; those
+// calls come from any shard.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/hub.h"
+#include "plugin_api/plugin.h"
+#include "runtime/shard_pool.h"
+#include "server/config.h"
+#include "server/hub_keeper.h"
+#include "server/plugin_loader.h"
+
+namespace trestle {
+
+class Gateway final : public Host {
+ public:
+    Gateway(const Config& config, PluginLoader& plugins, LogSink& log, Metrics& metrics);
+    /// Stops what still runs.
+    ~Gateway() override;
+
+    /// Makes and starts everything. Throws std::runtime_error with a sentence when a part cannot.
+    void start();
+    /// Takes over the routes of another config; endpoints must be the same.
+    void change_routes(const Config& config);
+    /// Stops taking connections, says goodbye, delivers what it can within `drain_ms`, counts the
+    /// rest as dropped{shutdown}, joins the shards.
+    void stop(uint64_t drain_ms);
+    /// Why it is not ready; empty when it is. Main thread.
+    [[nodiscard]] std::vector<std::string> not_ready() const;
+
+    // Host
+    [[nodiscard]] size_t shard_count() const override {
+        return const_cast<ShardPool&>(pool_).size();
+    }
+    Shard& shard(size_t index) override { return pool_[index]; }
+    Metrics& metrics() override { return metrics_; }
+    Shard& home_of(std::string_view client_id) override { return pool_.home_of(client_id); }
+    std::unique_ptr<ByteStreamProtocol> make_protocol(std::string_view name,
+                                                      EndpointContext& context,
+                                                      const Settings& settings) override;
+
+ private:
+    struct Running {
+        std::unique_ptr<EndpointContext> context;
+        std::unique_ptr<Endpoint> endpoint;
+        EndpointKind kind;
+        bool started = false;
+    };
+    Plugin& plugin(const std::string& name);
+    void make_endpoints(const Config& config);
+    void set_routes(const Config& config, uint64_t drain_ms);
+    RoutePtr make_route(const RouteConfig& config);
+    [[nodiscard]] EndpointId id_of(std::string_view endpoint) const;
+    void stop_endpoints(bool route_sinks, uint64_t deadline_ms);
+    void add_metrics();
+
+    const Config& first_config_;
+    PluginLoader& plugin_loader_;
+    LogSink& log_sink_;
+    Log log_;
+    Metrics& metrics_;
+    Hub hub_;
+    ShardPool pool_;
+    std::unique_ptr<HubKeeper> hub_keeper_;  // on the first shard
+    std::map<std::string, std::unique_ptr<Plugin>> plugins_;
+    std::vector<Running> endpoints_;  // by id, from 1
+    std::vector<RouteConfig> route_configs_;
+    std::vector<RoutePtr> routes_;  // beside route_configs_
+    bool running_ = false;
+    bool stopping_ = false;
+};
+
+}  // namespace trestle

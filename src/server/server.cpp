@@ -1,0 +1,197 @@
+#include "server/server.h"
+
+#include <sys/resource.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <chrono>
+#include <csignal>
+#include <optional>
+#include <ostream>
+
+#include "server/config.h"
+#include "server/config_diff.h"
+#include "server/config_faults.h"
+#include "server/exporter.h"
+#include "server/gateway.h"
+#include "server/http_server.h"
+#include "server/log_spdlog.h"
+#include "server/plugin_loader.h"
+#include "server/probes.h"
+#include "server/router.h"
+#include "server/version.h"
+
+namespace trestle {
+
+namespace {
+
+// Every connection is a descriptor: take what the system lets us have.
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/// One run of the program.
+class Server {
+ public:
+    Server(Config config, std::vector<std::string> sets, PluginLoader& plugins)
+        : config_(std::move(config)),
+          sets_(std::move(sets)),
+          plugins_(plugins),
+          sink_(SpdlogSink::to_stdout(config_.log.format == "json" ? LogFormat::json
+                                                                   : LogFormat::text)),
+          log_(*sink_, "server"),
+          metrics_(static_cast<size_t>(config_.shards)),
+          http_(io_, router_),
+          probe_http_(io_, probe_router_),
+          signals_(io_, SIGTERM, SIGINT, SIGHUP) {
+        sink_->set_level(log_level_from(config_.log.level).value_or(LogLevel::info));
+    }
+
+    int run();
+
+ private:
+    void add_metrics();
+    bool open_admin();
+    void await_signal();
+    void reload();
+    void reload_failed(const std::vector<std::string>& lines);
+
+    Config config_;  // as started, with the routes of the last reload
+    std::vector<std::string> sets_;
+    PluginLoader& plugins_;
+    std::unique_ptr<SpdlogSink> sink_;
+    Log log_;
+    Metrics metrics_;
+    boost::asio::io_context io_{1};
+    Router router_, probe_router_;
+    HttpServer http_, probe_http_;
+    boost::asio::signal_set signals_;
+    std::optional<Gateway> gateway_;
+    Counter* reloads_ok_ = nullptr;
+    Counter* reloads_failed_ = nullptr;
+    Gauge* reload_ok_ = nullptr;
+    Gauge* reload_time_ = nullptr;
+};
+
+void Server::add_metrics() {
+    add_build_info(metrics_, program_version(), program_commit());
+    const auto reloads = [this](const char* result) {
+        return &metrics_.counter("trestle_config_reloads_total", "Config reloads, by result",
+                                 {{"result", result}});
+    };
+    reloads_ok_ = reloads("ok");
+    reloads_failed_ = reloads("failed");
+    reload_ok_ = &metrics_.gauge("trestle_config_last_reload_successful",
+                                 "1 when the last load of the config succeeded, else 0");
+    reload_time_ = &metrics_.gauge("trestle_config_last_reload_success_timestamp_seconds",
+                                   "When the config was last loaded, seconds since 1970");
+    reload_ok_->set(metrics_.outside(), 1);
+    reload_time_->set(metrics_.outside(), std::time(nullptr));
+}
+
+bool Server::open_admin() {
+    const auto reasons = [this] {
+        return gateway_ ? gateway_->not_ready() : std::vector<std::string>{"starting"};
+    };
+    add_probes(router_, metrics_, reasons);
+    add_probes(probe_router_, metrics_, reasons);
+    if (!config_.admin.token.empty()) {
+        router_.ask_token(config_.admin.token, {"/healthz", "/readyz"});
+    }
+    const auto open = [this](HttpServer& server, const std::string& address, const char* what) {
+        if (address.empty()) return true;
+        const std::string problem = server.listen(address);
+        if (!problem.empty()) {
+            log_.error("{}: {}", what, problem);
+            return false;
+        }
+        log_.info("{} on {}", what, address);
+        return true;
+    };
+    return open(http_, config_.admin.listen, "admin") &&
+           open(probe_http_, config_.admin.probe_listen, "probes");
+}
+
+int Server::run() {
+    log_.info("trestle {} (commit {}), config {}", program_version(), program_commit(),
+              config_.file);
+    add_metrics();
+    if (!open_admin()) return 1;
+    gateway_.emplace(config_, plugins_, *sink_, metrics_);
+    try {
+        gateway_->start();
+    } catch (const std::exception& problem) {
+        log_.error("cannot start: {}", problem.what());
+        gateway_->stop(0);
+        return 1;
+    }
+    log_.info("ready: {} endpoints, {} routes, {} shards", config_.endpoints.size(),
+              config_.routes.size(), config_.shards);
+    await_signal();
+    io_.run();
+    log_.info("stopped");
+    return 0;
+}
+
+void Server::await_signal() {
+    signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+        if (error) return;
+        if (signal == SIGHUP) {
+            reload();
+            return await_signal();
+        }
+        log_.info("stopping: draining for at most {} ms", config_.drain_timeout_ms);
+        gateway_->stop(static_cast<uint64_t>(config_.drain_timeout_ms));
+        http_.stop();
+        probe_http_.stop();
+        io_.stop();
+    });
+}
+
+void Server::reload_failed(const std::vector<std::string>& lines) {
+    reloads_failed_->add(metrics_.outside());
+    reload_ok_->set(metrics_.outside(), 0);
+    for (const auto& line : lines) log_.error("reload: {}", line);
+    log_.error("reload refused: the running config stays");
+}
+
+void Server::reload() {
+    ConfigFaults faults(config_.file);
+    auto wanted = Config::load(config_.file, sets_, plugins_, faults);
+    if (!wanted) return reload_failed(faults.lines());
+    const ConfigDiff diff = compare_configs(config_, *wanted);
+    if (!diff.needs_restart.empty()) {
+        std::vector<std::string> lines;
+        for (const auto& fault : diff.needs_restart)
+            lines.push_back(fault.path + ": " + fault.message);
+        return reload_failed(lines);
+    }
+    for (const auto& warning : faults.warnings()) {
+        log_.warn("reload: {}: {}", warning.path, warning.message);
+    }
+    gateway_->change_routes(*wanted);
+    config_.routes = std::move(wanted->routes);
+    reloads_ok_->add(metrics_.outside());
+    reload_ok_->set(metrics_.outside(), 1);
+    reload_time_->set(metrics_.outside(), std::time(nullptr));
+    log_.info("reloaded: {} routes added, {} removed, {} changed", diff.added.size(),
+              diff.removed.size(), diff.changed.size());
+}
+
+}  // namespace
+
+int serve(const std::string& file, const std::vector<std::string>& sets, PluginLoader& plugins,
+          std::ostream& err) {
+    ConfigFaults faults(file);
+    auto config = Config::load(file, sets, plugins, faults);
+    for (const auto& line : faults.lines()) err << line << '\n';
+    if (!config) return 2;
+    raise_descriptor_limit();
+    std::signal(SIGPIPE, SIG_IGN);
+    return Server(std::move(*config), sets, plugins).run();
+}
+
+}  // namespace trestle

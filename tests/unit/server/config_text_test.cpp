@@ -1,0 +1,196 @@
+// ${...}, --set and comments.
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "fake_plugins.h"
+
+namespace trestle {
+namespace {
+
+using test::parse;
+using test::Setting;
+
+class ConfigText_ : public ::testing::Test {
+ protected:
+    void SetUp() override {
+        std::string pattern = (std::filesystem::temp_directory_path() / "trestle-XXXXXX").string();
+        ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+        folder_ = pattern;
+    }
+    void TearDown() override { std::filesystem::remove_all(folder_); }
+    std::string write(const std::string& name, const std::string& content) {
+        std::ofstream(folder_ + "/" + name, std::ios::binary) << content;
+        return folder_ + "/" + name;
+    }
+    // The value that a string option gets.
+    std::string secret(const std::string& text, Setting setting = {}) {
+        setting.folder = folder_;
+        last_ = parse(R"({"endpoints": {"z": {"plugin": "zmq", "socket": "pub", "secret": ")" +
+                          text + R"(", "bind": ["tcp://127.0.0.1:1"]}}})",
+                      setting);
+        return last_.config ? last_.config->endpoint("z")->settings.string("secret") : "FAULT";
+    }
+    std::string folder_;
+    test::Parsed last_;
+};
+
+TEST_F(ConfigText_, Environment) {
+    Setting setting;
+    setting.environment = {{"A", "one"}, {"EMPTY", ""}, {"_x9", "${A}"}};
+    EXPECT_EQ(secret("${A}", setting), "one");
+    EXPECT_EQ(secret("<${A}${A}>", setting), "<oneone>");
+    EXPECT_EQ(secret("${B:-two}", setting), "two");
+    EXPECT_EQ(secret("${B:-}", setting), "");
+    EXPECT_EQ(secret("${B:-a:-b}", setting), "a:-b");
+    EXPECT_EQ(secret("${EMPTY:-two}", setting), "two");
+    EXPECT_EQ(secret("${EMPTY}", setting), "");
+    EXPECT_EQ(secret("${A:-two}", setting), "one");
+    EXPECT_EQ(secret("${_x9}", setting), "${A}") << "values are not replaced again";
+    EXPECT_EQ(secret("$${A}", setting), "${A}");
+    EXPECT_EQ(secret("$$${A}", setting), "$${A}");
+    EXPECT_EQ(secret("$A {A} $ $$ }", setting), "$A {A} $ $$ }");
+}
+
+TEST_F(ConfigText_, EnvironmentFaults) {
+    EXPECT_EQ(secret("${NOPE}"), "FAULT");
+    EXPECT_NE(
+        last_.text().find("endpoints.z.secret: found ${NOPE}, but the environment has no NOPE"),
+        std::string::npos)
+        << last_.text();
+    for (const char* text : {"${}", "${a b}", "${1x}", "${:-x}", "${a", "x${", "${file:}"}) {
+        EXPECT_EQ(secret(text), "FAULT") << text;
+        EXPECT_TRUE(last_.faults.knows("endpoints.z.secret")) << text;
+    }
+    Setting setting;
+    setting.environment = {{"BAD", "\xff\xfe"}};
+    EXPECT_EQ(secret("${BAD}", setting), "FAULT");
+    EXPECT_NE(last_.text().find("not UTF-8"), std::string::npos);
+}
+
+TEST_F(ConfigText_, Files) {
+    const std::string file = write("secret", "s3cret\n");
+    EXPECT_EQ(secret("${file:" + file + "}"), "s3cret");
+    EXPECT_EQ(secret("${file:secret}"), "s3cret") << "relative to the config's folder";
+    write("two", "a\n\n");
+    EXPECT_EQ(secret("${file:two}"), "a\n") << "one newline only";
+    write("dos", "a\r\n");
+    EXPECT_EQ(secret("${file:dos}"), "a");
+    write("none", "");
+    EXPECT_EQ(secret("x${file:none}"), "x");
+    ASSERT_EQ(::symlink("secret", (folder_ + "/link").c_str()), 0);
+    EXPECT_EQ(secret("${file:link}"), "s3cret");
+    EXPECT_EQ(secret("${file:absent}"), "FAULT");
+    EXPECT_NE(last_.text().find("No such file"), std::string::npos) << last_.text();
+    EXPECT_EQ(secret("${file:" + folder_ + "}"), "FAULT");
+    EXPECT_NE(last_.text().find("folder"), std::string::npos) << last_.text();
+    write("binary", std::string("\xff\x00", 2));
+    EXPECT_EQ(secret("${file:binary}"), "FAULT");
+    write("huge", std::string(2 << 20, 'x'));
+    EXPECT_EQ(secret("${file:huge}"), "FAULT");
+    EXPECT_EQ(secret("${file:/dev/zero}"), "FAULT") << "endless";
+}
+
+TEST_F(ConfigText_, ContentOfFilesStaysSecret) {
+    write("level", "hunter2\n");
+    Setting setting;
+    setting.folder = folder_;
+    const auto parsed = parse(R"({"endpoints": {}, "log": {"level": "${file:level}"}})", setting);
+    EXPECT_TRUE(parsed.faults.knows("log.level"));
+    EXPECT_EQ(parsed.text().find("hunter2"), std::string::npos) << parsed.text();
+    EXPECT_NE(parsed.text().find("${file:level}"), std::string::npos) << parsed.text();
+}
+
+TEST_F(ConfigText_, ReplacedStringsMayBeNumbers) {
+    Setting setting;
+    setting.environment = {{"SHARDS", "3"}, {"ON", "true"}, {"BAD", "three"}};
+    auto parsed = parse(R"({"endpoints": {}, "shards": "${SHARDS}"})", setting);
+    ASSERT_TRUE(parsed.config) << parsed.text();
+    EXPECT_EQ(parsed.config->shards, 3);
+    parsed = parse(R"({"endpoints": {}, "admin": {"anonymous": "${ON}"}})", setting);
+    ASSERT_TRUE(parsed.config) << parsed.text();
+    EXPECT_TRUE(parsed.config->admin.anonymous);
+    parsed = parse(R"({"endpoints": {}, "shards": "${BAD}"})", setting);
+    EXPECT_NE(parsed.text().find("shards: found \"three\" (from ${BAD}), expected an integer"),
+              std::string::npos)
+        << parsed.text();
+    // A string stays one, whatever it looks like.
+    EXPECT_EQ(secret("${SHARDS}", setting), "3");
+}
+
+TEST(ConfigSet, Values) {
+    Setting setting;
+    setting.sets = {"shards=2",
+                    "log.level=debug",
+                    "endpoints.a.listen[0]=mqtt://127.0.0.1:1884",
+                    "endpoints.a.listen[1]=mqtt://127.0.0.1:1885",
+                    "endpoints.b={\"plugin\": \"zmq\", \"socket\": \"sub\"}",
+                    "endpoints.b.connect=[\"tcp://h:1\"]",
+                    "endpoints.b.secret=a=b c",
+                    "[\"log\"].format=\"json\"",
+                    "endpoints.a.session.max_queued=7"};
+    const auto parsed = parse(
+        R"({"endpoints": {"a": {"plugin": "mqtt", "listen": ["mqtt://127.0.0.1:1"]}}})", setting);
+    ASSERT_TRUE(parsed.config) << parsed.text();
+    EXPECT_EQ(parsed.config->shards, 2);
+    EXPECT_EQ(parsed.config->log.level, "debug");
+    EXPECT_EQ(parsed.config->log.format, "json");
+    const Settings& a = parsed.config->endpoint("a")->settings;
+    EXPECT_EQ(a.list("listen"),
+              (std::vector<std::string>{"mqtt://127.0.0.1:1884", "mqtt://127.0.0.1:1885"}));
+    EXPECT_EQ(a.object("session").integer("max_queued"), 7);
+    EXPECT_EQ(parsed.config->endpoint("b")->settings.string("secret"), "a=b c");
+}
+
+TEST(ConfigSet, ReplacesLikeTheFile) {
+    Setting setting;
+    setting.environment = {{"N", "4"}};
+    setting.sets = {"shards=${N}"};
+    const auto parsed = parse(R"({"endpoints": {}})", setting);
+    ASSERT_TRUE(parsed.config) << parsed.text();
+    EXPECT_EQ(parsed.config->shards, 4);
+}
+
+TEST(ConfigSet, Faults) {
+    for (const char* set : {"shards", "=1", "", "a..b=1", ".a=1", "a.=1", "a[x]=1", "a[1=1",
+                            "[0]=1", "a[-1]=1", "a[\"b=1", "a]b=1 2", "a[0]b=1"}) {
+        Setting setting;
+        setting.sets = {set};
+        const auto parsed = parse(R"({"endpoints": {}})", setting);
+        EXPECT_FALSE(parsed.config) << set;
+    }
+    const std::pair<const char*, const char*> rows[] = {
+        {"shards.x=1", "shards: --set goes below it, but found a number"},
+        {"shards[0]=1", "shards: --set goes below it, but found a number"},
+        {"endpoints.a.listen[5]=x", "endpoints.a.listen[5]: --set names it"},
+        {"shards=x", "shards: found \"x\", expected an integer"},
+        {"shads=1", "did you mean \"shards\"?"},
+    };
+    for (const auto& [set, says] : rows) {
+        Setting setting;
+        setting.sets = {set};
+        const auto parsed = parse(R"({"endpoints": {}, "shards": 1})", setting);
+        EXPECT_NE(parsed.text().find(says), std::string::npos) << set << "\n" << parsed.text();
+    }
+}
+
+TEST(ConfigText, Comments) {
+    const auto parsed =
+        parse("// first\n{ /* here */ \"endpoints\": {}, // there\n \"shards\": 2 }\n");
+    ASSERT_TRUE(parsed.config) << parsed.text();
+    EXPECT_EQ(parsed.config->shards, 2);
+}
+
+TEST(ConfigText, FileThatCannotBeRead) {
+    test::FakePlugins plugins;
+    ConfigFaults faults("/nowhere/x.json");
+    EXPECT_FALSE(Config::load("/nowhere/x.json", {}, plugins, faults));
+    ASSERT_EQ(faults.lines().size(), 1U);
+    EXPECT_EQ(faults.lines()[0], "/nowhere/x.json: cannot be read: No such file or directory");
+}
+
+}  // namespace
+}  // namespace trestle
