@@ -1,0 +1,112 @@
+#include "zmq/endpoint.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace trestle::zmq {
+
+namespace {
+
+constexpr int kReconnectMs = 100;
+constexpr int kLongestReconnectMs = 5000;
+
+}  // namespace
+
+uint64_t wall_clock_ms() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return static_cast<uint64_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+}
+
+ZmqEndpoint::ZmqEndpoint(EndpointContext& context, Context& zmq, EndpointOptions options)
+    : context_(context),
+      zmq_(zmq),
+      options_(std::move(options)),
+      counters_(context.counters("zmq")),
+      peers_(context.host().metrics().gauge("trestle_zmq_peers",
+                                            "Peers connected to a ZeroMQ endpoint",
+                                            {{"endpoint", context.name()}})),
+      close_timer_(
+          context.home().timers(),
+          [](void* self) { static_cast<ZmqEndpoint*>(self)->finish_close(); }, this) {}
+
+ZmqEndpoint::~ZmqEndpoint() {
+    watch_.reset();
+    if (!socket_.is_open()) return;
+    socket_.stop_monitor();  // before its reader goes: libzmq would wait for one
+    socket_.set(ZMQ_LINGER, 0);
+    socket_.close();
+}
+
+std::string ZmqEndpoint::not_ready() const {
+    return is_open_.load(std::memory_order_relaxed) ? "" : "the ZeroMQ socket is not open";
+}
+
+void ZmqEndpoint::set_options() {
+    socket_.set(ZMQ_SNDHWM, options_.send_hwm);
+    socket_.set(ZMQ_RCVHWM, options_.receive_hwm);
+    socket_.set(ZMQ_LINGER, 0);  // until `close` knows better
+    socket_.set(ZMQ_IMMEDIATE, 1);
+    socket_.set(ZMQ_IPV6, 1);
+    socket_.set(ZMQ_TCP_KEEPALIVE, 1);
+    socket_.set(ZMQ_BACKLOG, options_.backlog);
+    socket_.set(ZMQ_HANDSHAKE_IVL, options_.handshake_timeout_ms);
+    socket_.set(ZMQ_HEARTBEAT_IVL, options_.heartbeat_ms);
+    if (options_.heartbeat_ms > 0) {
+        socket_.set(ZMQ_HEARTBEAT_TIMEOUT, 3 * options_.heartbeat_ms);
+        socket_.set(ZMQ_HEARTBEAT_TTL, 3 * options_.heartbeat_ms);
+    }
+    socket_.set(ZMQ_RECONNECT_IVL, kReconnectMs);
+    socket_.set(ZMQ_RECONNECT_IVL_MAX, kLongestReconnectMs);
+    // A frame that is a little too large is counted and dropped alone; libzmq ends the connection
+    // of one that is far too large before it takes the memory.
+    const size_t most = options_.max_message_size + options_.max_message_size / 4 + 65'536;
+    socket_.set(ZMQ_MAXMSGSIZE, static_cast<int64_t>(most));
+}
+
+void ZmqEndpoint::open(int type) {
+    socket_ = Socket(zmq_, type);
+    set_options();
+    monitor_ = std::make_unique<Monitor>(
+        context_.home(), zmq_, socket_,
+        Monitor::Events{[this] {
+                            peers_.set(home_index(), static_cast<int64_t>(peers()));
+                            on_peers_changed();
+                        },
+                        [this] { finish_close(); }});
+    for (const auto& address : options_.bind) socket_.bind(address);
+    for (const auto& address : options_.connect) socket_.connect(address);
+    watch_ = std::make_unique<SocketWatch>(context_.home(), socket_.descriptor(),
+                                           [this] { on_ready(); });
+    is_open_.store(true, std::memory_order_relaxed);
+    for (const auto& address : options_.bind) context_.log().info("listening on {}", address);
+    for (const auto& address : options_.connect) context_.log().info("connecting to {}", address);
+    post_home([this] { on_ready(); });  // what came before the watch
+}
+
+void ZmqEndpoint::close(uint64_t deadline_ms, std::function<void()> done) {
+    is_open_.store(false, std::memory_order_relaxed);
+    watch_.reset();
+    if (!socket_.is_open()) {
+        context_.home().post(std::move(done));
+        return;
+    }
+    const uint64_t now = context_.home().now_ms();
+    const uint64_t left = deadline_ms > now ? deadline_ms - now : 0;
+    const bool sends = options_.sends();
+    socket_.set(ZMQ_LINGER,
+                sends ? static_cast<int>(std::min<uint64_t>(left, options_.linger_ms)) : 0);
+    socket_.close();
+    closed_ = std::move(done);
+    // The monitor tells when the socket is really gone.
+    close_timer_.set(deadline_ms);
+}
+
+void ZmqEndpoint::finish_close() {
+    close_timer_.cancel();
+    peers_.set(home_index(), 0);
+    if (closed_) std::exchange(closed_, nullptr)();
+}
+
+}  // namespace trestle::zmq

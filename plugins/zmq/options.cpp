@@ -1,0 +1,160 @@
+#include "zmq/options.h"
+
+#include "plugin_api/uri.h"
+
+namespace trestle::zmq {
+
+namespace {
+
+// A subscriber that lags may have the gateway hold this much; libzmq tells of room in halves of it.
+constexpr int kPubHwm = 20'000;
+// What a dying worker loses beside its socket buffers. With 100, a busy worker costs twice the CPU,
+// since most messages go through the queue; beyond 300 little is gained.
+constexpr int kPushHwm = 300;
+
+SocketKind socket_kind(const std::string& name) {
+    if (name == "pub") return SocketKind::pub;
+    if (name == "push") return SocketKind::push;
+    return name == "pull" ? SocketKind::pull : SocketKind::sub;
+}
+
+Format format_of(const std::string& name) {
+    if (name == "single") return Format::single;
+    if (name == "payload") return Format::payload;
+    return name == "full" ? Format::full : Format::topic_payload;
+}
+
+void check_address(const std::string& text, const std::string& path, bool is_bind,
+                   FaultSink& faults) {
+    const ParsedUri parsed = parse_uri(text);
+    if (!parsed.uri) {
+        // The host says so itself of everything that listens.
+        if (!is_bind) {
+            faults.fault(path, "found \"" + text + "\", which " + parsed.fault +
+                                   ", expected an address such as tcp://worker:5557");
+        }
+        return;
+    }
+    const Uri& uri = *parsed.uri;
+    if (uri.scheme != "tcp" && uri.scheme != "ipc") {
+        faults.fault(path, "found \"" + text + "\", expected tcp://host:port or ipc://path");
+    } else if (!uri.is_local && !uri.path.empty()) {
+        faults.fault(path, "found \"" + text + "\", expected no path behind the port");
+    } else if (!is_bind && !uri.is_local && (uri.port == 0 || uri.host == "*")) {
+        faults.fault(path, "found \"" + text + "\", expected a host and port to connect to");
+    }
+}
+
+void check_addresses(const Settings& settings, const char* key, bool is_bind, FaultSink& faults) {
+    const auto& addresses = settings.list(key);
+    for (size_t i = 0; i < addresses.size(); ++i) {
+        check_address(addresses[i], std::string(key) + "[" + std::to_string(i) + "]", is_bind,
+                      faults);
+    }
+}
+
+int as_int(const Settings& settings, std::string_view key) {
+    return static_cast<int>(settings.integer(key));
+}
+
+}  // namespace
+
+std::vector<Option> describe_options() {
+    return {
+        Option::string("socket", "Type of the ZeroMQ socket")
+            .one_of({"pub", "push", "pull", "sub"})
+            .required(),
+        Option::string_list("bind", "Addresses to listen on")
+            .between(0, 64)
+            .fallback(std::vector<std::string>{})
+            .shown_as("tcp://127.0.0.1:5556"),
+        Option::string_list("connect", "Addresses to connect to; again whenever one is lost")
+            .between(0, 64)
+            .fallback(std::vector<std::string>{})
+            .shown_as("tcp://worker:5557"),
+        Option::string("format",
+                       "Frames of a message: [key][payload], one frame of both, the payload alone, "
+                       "or [key][meta as JSON][payload]")
+            .one_of({"topic_payload", "single", "payload", "full"})
+            .fallback("topic_payload"),
+        Option::string("separator", "Stands between key and payload (format \"single\")")
+            .fallback(" "),
+        Option::string_list("subscribe",
+                            "Prefixes that a sub socket asks for; without it, those of its routes")
+            .between(0, 1024)
+            .shown_as("temperature."),
+        Option::integer("send_hwm",
+                        "Messages that libzmq holds for each peer; 20000 for pub, 300 for push")
+            .between(1, 1'000'000),
+        Option::integer("receive_hwm", "Messages that libzmq holds from each peer")
+            .between(1, 1'000'000)
+            .fallback(1000),
+        Option::integer("linger_ms", "At the end: how long libzmq may take to send what it holds")
+            .between(0, 600'000)
+            .fallback(1000),
+        Option::integer("heartbeat_ms",
+                        "Peers are pinged this often, lost after three times as long; 0: never")
+            .between(0, 600'000)
+            .fallback(5000),
+        Option::integer("handshake_timeout_ms", "Time that a new peer has to introduce itself")
+            .between(100, 600'000)
+            .fallback(5000),
+        Option::integer("max_message_size", "Bytes of the largest message taken from a peer")
+            .between(1, 268'435'455)
+            .fallback(64 << 20),
+        Option::integer("backlog", "Connections that wait to be accepted")
+            .between(1, 65'535)
+            .fallback(1024),
+    };
+}
+
+void check_options(const Settings& settings, FaultSink& faults) {
+    if (settings.list("bind").empty() && settings.list("connect").empty()) {
+        faults.fault("", "found no address, expected \"bind\" or \"connect\" with at least one");
+    }
+    check_addresses(settings, "bind", true, faults);
+    check_addresses(settings, "connect", false, faults);
+    const bool is_single = format_of(settings.string("format")) == Format::single;
+    if (is_single && settings.string("separator").empty()) {
+        faults.fault("separator", "found \"\", expected at least one byte");
+    }
+    if (!is_single && settings.given("separator")) {
+        faults.warning("separator", "has no effect: only the format \"single\" has one");
+    }
+    if (settings.given("subscribe") && socket_kind(settings.string("socket")) != SocketKind::sub) {
+        faults.fault("subscribe", "found on a " + settings.string("socket") +
+                                      " socket, expected it on a sub socket only");
+    }
+}
+
+EndpointKind kind_of(const Settings& settings) {
+    const EndpointOptions options = EndpointOptions::from(settings);
+    EndpointKind kind;
+    kind.takes_routes = options.sends();
+    kind.gives_messages = !options.sends();
+    kind.needs_fixed_topic = !options.sends() && options.frames.format == Format::payload;
+    kind.prefix_matched = options.socket == SocketKind::pub;
+    return kind;
+}
+
+EndpointOptions EndpointOptions::from(const Settings& settings) {
+    EndpointOptions options;
+    options.socket = socket_kind(settings.string("socket"));
+    options.bind = settings.list("bind");
+    options.connect = settings.list("connect");
+    options.frames.format = format_of(settings.string("format"));
+    options.frames.separator = settings.string("separator");
+    options.send_hwm = options.socket == SocketKind::pub ? kPubHwm : kPushHwm;
+    if (settings.has("send_hwm")) options.send_hwm = as_int(settings, "send_hwm");
+    options.receive_hwm = as_int(settings, "receive_hwm");
+    options.linger_ms = as_int(settings, "linger_ms");
+    options.heartbeat_ms = as_int(settings, "heartbeat_ms");
+    options.handshake_timeout_ms = as_int(settings, "handshake_timeout_ms");
+    options.backlog = as_int(settings, "backlog");
+    options.max_message_size = static_cast<size_t>(settings.integer("max_message_size"));
+    options.has_subscribe = settings.has("subscribe");
+    if (options.has_subscribe) options.subscribe = settings.list("subscribe");
+    return options;
+}
+
+}  // namespace trestle::zmq

@@ -1,0 +1,50 @@
+#include "zmq/sending_endpoint.h"
+
+#include <utility>
+
+#include "zmq/meta.h"
+
+namespace trestle::zmq {
+
+SendingEndpoint::SendingEndpoint(EndpointContext& context, Context& zmq, EndpointOptions options)
+    : ZmqEndpoint(context, zmq, std::move(options)) {
+    Host& host = context.host();
+    for (size_t i = 0; i < host.shard_count(); ++i) {
+        turn_ends_.push_back(std::make_unique<TurnEnd>(*this, host.shard(i)));
+    }
+}
+
+SendingEndpoint::~SendingEndpoint() = default;
+
+void SendingEndpoint::schedule(TurnEnd& task) {
+    task.is_due = true;
+    task.shard.at_end_of_turn(task);
+}
+
+void SendingEndpoint::TurnEnd::end_of_turn() {
+    is_due = false;
+    bool has_more = false;
+    {
+        const std::lock_guard guard(endpoint.mutex_);
+        has_more = endpoint.see_to_socket(shard.index());
+    }
+    if (has_more) schedule(*this);
+}
+
+void SendingEndpoint::on_ready() {
+    const std::lock_guard guard(mutex_);
+    if (see_to_socket(home_index())) used_by(home_index());
+}
+
+bool SendingEndpoint::send(std::string_view key, const MessageView& message,
+                           std::string_view meta) {
+    return socket_.send(make_frames(options_.frames, key, meta, message.payload));
+}
+
+std::string SendingEndpoint::meta_for(const MessageView& message, Qos qos, std::string_view client,
+                                      uint64_t taken_ms, uint64_t now_ms) const {
+    if (!wants_meta()) return {};
+    return write_meta({message, qos, client, taken_ms, now_ms});
+}
+
+}  // namespace trestle::zmq
