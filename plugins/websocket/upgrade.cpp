@@ -1,0 +1,137 @@
+#include "websocket/upgrade.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/beast/http/rfc7230.hpp>
+
+#include "websocket/options.h"
+
+namespace trestle::websocket {
+
+namespace http = boost::beast::http;
+
+namespace {
+
+// MQTT 5.0 and 3.1.1 ask for "mqtt" [MQTT-6.0.0-3]; clients of the 3.1 days for the other.
+constexpr std::array<std::string_view, 2> kSubprotocols = {"mqtt", "mqttv3.1"};
+
+std::string_view text(boost::beast::string_view s) { return {s.data(), s.size()}; }
+
+bool has_token(const Request& request, http::field field, std::string_view token) {
+    const auto found = request.find(field);
+    return found != request.end() &&
+           http::token_list(found->value()).exists({token.data(), token.size()});
+}
+
+bool given_once(const Request& request, http::field field) { return request.count(field) == 1; }
+
+/// 16 bytes in base64.
+bool is_key(std::string_view key) {
+    if (key.size() != 24 || !key.ends_with("==")) return false;
+    return std::all_of(key.begin(), key.end() - 2, [](char c) {
+        return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+               c == '+' || c == '/';
+    });
+}
+
+std::string_view agreed_subprotocol(const Request& request) {
+    const auto [first, last] = request.equal_range(http::field::sec_websocket_protocol);
+    for (auto field = first; field != last; ++field) {
+        for (const auto& asked : http::token_list(field->value())) {
+            const auto* known = std::ranges::find(kSubprotocols, text(asked));
+            if (known != kSubprotocols.end()) return *known;
+        }
+    }
+    return {};
+}
+
+bool path_is_served(const Request& request, const std::string& path) {
+    const std::string_view target = text(request.target());
+    return path.empty() || target.substr(0, target.find('?')) == path;
+}
+
+/// Only browsers send an origin, and cannot be kept from it: the check protects their users from
+/// other people's pages. For other clients it would protect nothing.
+bool origin_may_connect(const Request& request, const std::vector<std::string>& allowed) {
+    const auto found = request.find(http::field::origin);
+    if (allowed.empty() || found == request.end()) return true;
+    return std::ranges::find(allowed, normal_origin(text(found->value()))) != allowed.end();
+}
+
+Verdict refused(unsigned status, Failure failure, std::string_view sentence) {
+    return {status, failure, sentence, {}};
+}
+
+}  // namespace
+
+std::string_view to_string(Failure failure) {
+    switch (failure) {
+        case Failure::malformed:
+            return "malformed";
+        case Failure::too_large:
+            return "too_large";
+        case Failure::not_websocket:
+            return "not_websocket";
+        case Failure::path:
+            return "path";
+        case Failure::origin:
+            return "origin";
+        case Failure::subprotocol:
+            return "subprotocol";
+        case Failure::limit:
+            return "limit";
+        case Failure::timeout:
+            return "timeout";
+        case Failure::gone:
+            return "gone";
+        case Failure::shutdown:
+            return "shutdown";
+    }
+    return "malformed";
+}
+
+Verdict judge(const Request& request, const UpgradeRules& rules) {
+    if (!path_is_served(request, rules.path)) {
+        return refused(404, Failure::path, "Nothing is served at this path.");
+    }
+    if (!has_token(request, http::field::upgrade, "websocket")) {
+        return refused(426, Failure::not_websocket,
+                       "Only WebSocket is spoken here, with the subprotocol mqtt.");
+    }
+    if (request.method() != http::verb::get || request.version() != 11 ||
+        !has_token(request, http::field::connection, "upgrade") ||
+        !given_once(request, http::field::host)) {
+        return refused(
+            400, Failure::malformed,
+            "A WebSocket handshake is a GET request of HTTP/1.1 with one Host header and "
+            "\"Connection: Upgrade\".");
+    }
+    if (!given_once(request, http::field::sec_websocket_version) ||
+        text(request[http::field::sec_websocket_version]) != "13") {
+        return refused(426, Failure::malformed, "Only version 13 of WebSocket is spoken here.");
+    }
+    if (!given_once(request, http::field::sec_websocket_key) ||
+        !is_key(text(request[http::field::sec_websocket_key]))) {
+        return refused(400, Failure::malformed,
+                       "Sec-WebSocket-Key must be given once and hold 16 bytes in base64.");
+    }
+    if (request.count(http::field::origin) > 1) {
+        return refused(400, Failure::malformed, "There is more than one Origin header.");
+    }
+    if (!origin_may_connect(request, rules.allowed_origins)) {
+        return refused(403, Failure::origin, "Pages of this origin may not connect.");
+    }
+    if (!rules.offers_mqtt) {
+        return refused(400, Failure::subprotocol,
+                       "No subprotocol is offered: this server runs without MQTT.");
+    }
+    const std::string_view subprotocol = agreed_subprotocol(request);
+    if (subprotocol.empty()) {
+        return refused(400, Failure::subprotocol,
+                       "Sec-WebSocket-Protocol must name a subprotocol that is offered: mqtt (or "
+                       "mqttv3.1).");
+    }
+    return {101, Failure::malformed, {}, subprotocol};
+}
+
+}  // namespace trestle::websocket
