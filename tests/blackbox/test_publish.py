@@ -1,0 +1,211 @@
+"""PUBLISH and SUBSCRIBE at QoS 0 and 1 between raw clients."""
+
+import pytest
+from mqtt_bytes import (PUBACK, PUBLISH, UNSUBACK, V5, V311, ack, publish, read_publish,
+                        unsubscribe)
+
+
+@pytest.fixture
+def pair(broker, raw, version):
+    """A connected publisher and subscriber."""
+    publisher, subscriber = raw(broker.port, version), raw(broker.port, version)
+    publisher.connect()
+    subscriber.connect()
+    return publisher, subscriber
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+@pytest.mark.parametrize("granted", [0, 1])
+def test_lower_qos_wins(pair, qos, granted):
+    publisher, subscriber = pair
+    assert subscriber.subscribe("low/er", qos=granted) == [granted]
+    publisher.publish("low/er", b"payload", qos, packet_id=7)
+    got = subscriber.expect_message()
+    assert (got.topic, got.payload, got.qos, got.dup, got.retain) == (
+        "low/er", b"payload", min(qos, granted), 0, 0)
+    if got.qos:
+        subscriber.send(ack(PUBACK, got.packet_id))
+    subscriber.ping()
+
+
+def test_order_of_many(pair):
+    publisher, subscriber = pair
+    subscriber.subscribe("many/+", qos=0)
+    publisher.send(*(publish(publisher.version, f"many/{i % 7}", b"%d" % i) for i in range(5000)))
+    assert [int(subscriber.expect_message().payload) for i in range(5000)] == list(range(5000))
+
+
+def test_order_of_many_at_qos_1(pair):
+    """Deliveries and PUBACKs in order, though acknowledged late [MQTT-4.6.0-2]."""
+    publisher, subscriber = pair
+    subscriber.subscribe("many1/+", qos=1)
+    publisher.send(*(publish(publisher.version, f"many1/{i % 7}", b"%d" % i, 1, i + 1)
+                     for i in range(60)))
+    acks = [publisher.expect(PUBACK).packet_id for i in range(60)]
+    assert acks == list(range(1, 61))
+    for i in range(60):
+        got = subscriber.expect_message()
+        assert int(got.payload) == i
+        subscriber.send(ack(PUBACK, got.packet_id))
+
+
+def test_payload_of_every_size(pair):
+    """Where the remaining length grows by a byte, and beyond one read."""
+    publisher, subscriber = pair
+    subscriber.subscribe("size", qos=0)
+    for size in (0, 1, 100, 113, 121, 127, 128, 16_370, 16_384, 65_536, 200_000):
+        payload = bytes(i % 251 for i in range(size))
+        publisher.publish("size", payload)
+        assert subscriber.expect_message().payload == payload
+
+
+def test_empty_payload_and_empty_levels(pair):
+    publisher, subscriber = pair
+    subscriber.subscribe("/+//#", qos=0)
+    publisher.publish("/a//", b"")
+    got = subscriber.expect_message()
+    assert (got.topic, got.payload) == ("/a//", b"")
+
+
+def test_unsubscribe(pair):
+    publisher, subscriber = pair
+    subscriber.subscribe("gone", "stays")
+    subscriber.send(unsubscribe(subscriber.version, 9, "gone", "never/was"))
+    got = subscriber.expect(UNSUBACK)
+    assert got.packet_id == 9
+    if subscriber.version == V5:
+        assert got.reasons(V5) == [0x00, 0x11]
+    publisher.publish("gone", b"no")
+    publisher.publish("stays", b"yes")
+    assert subscriber.expect_message().payload == b"yes"
+
+
+def test_subscribing_again_replaces(pair):
+    """[MQTT-3.8.4-3]: no second copy, and the new QoS."""
+    publisher, subscriber = pair
+    subscriber.subscribe("again", qos=1)
+    subscriber.subscribe("again", qos=0, packet_id=2)
+    publisher.publish("again", b"once", 1, packet_id=1)
+    assert subscriber.expect_message().qos == 0
+    subscriber.ping()
+
+
+def test_overlapping_subscriptions(broker, raw):
+    """One copy at the highest QoS, with all subscription identifiers [MQTT-3.3.4-2, -3, -4]."""
+    publisher, subscriber = raw(broker.port), raw(broker.port)
+    publisher.connect()
+    subscriber.connect()
+    subscriber.subscribe("over/#", qos=0, packet_id=1, props=b"\x0b\x05")
+    subscriber.subscribe("over/lap", qos=1, packet_id=2, props=b"\x0b\x06")
+    subscriber.subscribe("over/+", qos=0, packet_id=3)
+    publisher.publish("over/lap", b"x", 1, packet_id=1)
+    copies = [subscriber.expect_message()]
+    subscriber.send(ack(PUBACK, copies[0].packet_id))
+    publisher.publish("over/end", b"end")
+    while (got := subscriber.expect_message()).payload != b"end":
+        copies.append(got)
+    assert len(copies) == 1
+    assert copies[0].qos == 1
+    assert sorted(copies[0].props[0x0B]) == [5, 6]
+
+
+def test_no_local(broker, raw):
+    """[MQTT-3.8.3-3]"""
+    client = raw(broker.port)
+    client.connect()
+    client.subscribe(("own/#", 0x04))
+    client.subscribe(("end", 0x00), packet_id=2)
+    client.publish("own/words", b"not back")
+    client.publish("end", b"end")
+    assert client.expect_message().topic == "end"
+
+
+def test_nobody_subscribes(broker, raw):
+    """PUBACK 0x10 in version 5, a plain PUBACK in 3.1.1."""
+    new, old = raw(broker.port, V5), raw(broker.port, V311)
+    new.connect()
+    old.connect()
+    assert new.publish("nobody/cares", b"x", 1, packet_id=3) == 0x10
+    old.send(publish(V311, "nobody/cares", b"x", 1, 3))
+    assert old.expect(PUBACK).body == b"\x00\x03"
+
+
+def test_between_versions(broker, raw):
+    """A 3.1.1 client and a version 5 client hear each other; properties reach only version 5."""
+    new, old = raw(broker.port, V5), raw(broker.port, V311)
+    new.connect()
+    old.connect()
+    new.subscribe("bridge/#", packet_id=1)
+    old.subscribe("bridge/#", packet_id=1)
+    content_type = b"\x03\x00\x04text"
+    new.publish("bridge/new", b"1", props=content_type)
+    got = new.expect_message()
+    assert got.props[0x03] == b"text"
+    got = old.expect_message()
+    assert (got.topic, got.payload) == ("bridge/new", b"1")
+    old.publish("bridge/old", b"2")
+    for client in (new, old):
+        assert client.expect_message().payload == b"2"
+
+
+def test_properties_pass_through(broker, raw):
+    """All properties of a message, user properties in order [MQTT-3.3.2-17, -18]."""
+    publisher, subscriber = raw(broker.port), raw(broker.port)
+    publisher.connect()
+    subscriber.connect()
+    subscriber.subscribe("prop/s")
+    pairs = [("b", "1"), ("a", "2"), ("b", "1")]
+    props = (b"\x01\x01" + b"\x03\x00\x01c" + b"\x08\x00\x03r/t" + b"\x09\x00\x02\x00\xff"
+             + b"".join(b"\x26\x00\x01%b\x00\x01%b" % (k.encode(), v.encode()) for k, v in pairs))
+    publisher.publish("prop/s", b"text", props=props)
+    got = subscriber.expect_message().props
+    assert got[0x01] == 1 and got[0x03] == b"c" and got[0x08] == b"r/t"
+    assert got[0x09] == b"\x00\xff"
+    assert got[0x26] == [(k.encode(), v.encode()) for k, v in pairs]
+
+
+def test_topic_alias_towards_the_server(broker, raw):
+    """[MQTT-3.3.2-12]: the alias stands for the topic it was set with."""
+    publisher, subscriber = raw(broker.port), raw(broker.port)
+    publisher.connect()
+    subscriber.connect()
+    subscriber.subscribe("alias/#")
+    publisher.publish("alias/one", b"1", props=b"\x23\x00\x01")
+    publisher.publish("", b"2", props=b"\x23\x00\x01")
+    publisher.publish("alias/two", b"3", props=b"\x23\x00\x01")
+    publisher.publish("", b"4", props=b"\x23\x00\x01")
+    got = [subscriber.expect_message() for _ in range(4)]
+    assert [g.topic for g in got] == ["alias/one", "alias/one", "alias/two", "alias/two"]
+
+
+def test_inflight_window_of_the_client(broker, raw):
+    """No more than Receive Maximum unacknowledged deliveries [MQTT-3.3.4-9]."""
+    publisher, subscriber = raw(broker.port), raw(broker.port)
+    publisher.connect()
+    subscriber.connect(props=b"\x21\x00\x03")
+    subscriber.subscribe("window", qos=1)
+    for i in range(6):
+        publisher.publish("window", b"%d" % i, 1, packet_id=i + 1)
+    first = [subscriber.expect_message() for _ in range(3)]
+    subscriber.ping()  # nothing more has come
+    subscriber.send(ack(PUBACK, first[0].packet_id))
+    assert subscriber.expect_message().payload == b"3"
+    subscriber.ping()
+    subscriber.send(*(ack(PUBACK, m.packet_id) for m in first[1:]))
+    assert [subscriber.expect_message().payload for _ in range(2)] == [b"4", b"5"]
+
+
+def test_publish_to_self_in_one_write(broker, raw, version):
+    """What a client sends itself comes back, whatever else is in the same read."""
+    client = raw(broker.port, version)
+    client.connect()
+    client.subscribe("self")
+    client.send(publish(version, "self", b"1"), publish(version, "self", b"2", 1, 5))
+    kinds, payloads = [], []
+    for _ in range(3):
+        got = client.read()
+        kinds.append(got.kind)
+        if got.kind == PUBLISH:
+            payloads.append(read_publish(got, version).payload)
+    assert sorted(kinds) == [PUBLISH, PUBLISH, PUBACK]
+    assert payloads == [b"1", b"2"]
