@@ -121,6 +121,10 @@ class LineClient:
         self.send(line)
         return self.receive()
 
+    def close(self):
+        self.lines.close()
+        self.socket.close()
+
 
 @pytest.fixture(scope="module", params=[1, 3], ids=["one shard", "three shards"])
 def gateway(request, with_lines, tmp_path_factory):
@@ -134,20 +138,36 @@ def gateway(request, with_lines, tmp_path_factory):
         yield one
 
 
+@pytest.fixture
+def line_client(gateway):
+    """A function that connects a client. At the end all are closed, and the gateway has noticed:
+    the next test's counts begin with nobody there."""
+    opened = []
+
+    def connect():
+        opened.append(LineClient(gateway.ports[1]))
+        return opened[-1]
+
+    yield connect
+    for client in opened:
+        client.close()
+    gateway.wait_metric(0, "trestle_subscriptions")
+
+
 def mosquitto_pub(gateway, topic, payload):
     run("mosquitto_pub", "-p", gateway.ports[0], "-q", 1, "-t", topic, "-m", payload)
 
 
-def test_lines_receive_what_mqtt_publishes(gateway):
-    client = LineClient(gateway.ports[1])
+def test_lines_receive_what_mqtt_publishes(gateway, line_client):
+    client = line_client()
     assert client.ask("SUB sensors/+/temperature") == "+ok"
     mosquitto_pub(gateway, "sensors/hall/humidity", "40")
     mosquitto_pub(gateway, "sensors/hall/temperature", "21.5")
     assert client.receive() == "sensors/hall/temperature 21.5"
 
 
-def test_a_payload_of_two_lines_is_dropped_and_counted(gateway):
-    client = LineClient(gateway.ports[1])
+def test_a_payload_of_two_lines_is_dropped_and_counted(gateway, line_client):
+    client = line_client()
     assert client.ask("SUB notes/#") == "+ok"
     drops = {"endpoint": "text", "reason": "bad_frames"}
     before = gateway.metric("trestle_messages_dropped_total", **drops)
@@ -157,22 +177,22 @@ def test_a_payload_of_two_lines_is_dropped_and_counted(gateway):
     gateway.wait_metric(before + 1, "trestle_messages_dropped_total", **drops)
 
 
-def test_mqtt_receives_what_lines_publish(gateway):
-    before = gateway.metric("trestle_subscriptions")
+def test_mqtt_receives_what_lines_publish(gateway, line_client):
     subscriber = subprocess.Popen(
         ["mosquitto_sub", "-p", str(gateway.ports[0]), "-v", "-t", "text/#", "-C", "1"],
         stdout=subprocess.PIPE, text=True)
     try:
-        gateway.wait_metric(before + 1, "trestle_subscriptions")
-        assert LineClient(gateway.ports[1]).ask("PUB text/a hello, devices") == "+ok"
+        gateway.wait_metric(1, "trestle_subscriptions")
+        assert line_client().ask("PUB text/a hello, devices") == "+ok"
         assert subscriber.communicate(timeout=PATIENCE)[0] == "text/a hello, devices\n"
     finally:
         subscriber.kill()
+        subscriber.wait()
 
 
-def test_one_line_client_reaches_another_and_the_books_balance(gateway):
+def test_one_line_client_reaches_another_and_the_books_balance(gateway, line_client):
     before = gateway.metric("trestle_session_matched_total", endpoint="text")
-    reader, writer = LineClient(gateway.ports[1]), LineClient(gateway.ports[1])
+    reader, writer = line_client(), line_client()
     assert reader.ask("SUB a/#") == "+ok"
     for i in range(100):
         writer.send(f"PUB a/{i} {i}")
@@ -184,8 +204,8 @@ def test_one_line_client_reaches_another_and_the_books_balance(gateway):
     assert before + 100 == sent + dropped
 
 
-def test_bad_lines_are_answered_and_harm_nobody(gateway):
-    client = LineClient(gateway.ports[1])
+def test_bad_lines_are_answered_and_harm_nobody(line_client):
+    client = line_client()
     assert client.ask("SUB a/#/b") == "+error that is no topic filter"
     assert client.ask("PUB a/+ x") == "+error that is no topic"
     assert client.ask("HELLO") == "+error unknown command"
@@ -193,7 +213,7 @@ def test_bad_lines_are_answered_and_harm_nobody(gateway):
     client.send("x" * 200_000)
     assert client.receive() == "+error the line is too long"
     assert client.receive() == "", "disconnected"
-    assert LineClient(gateway.ports[1]).ask("SUB still/here") == "+ok"
+    assert line_client().ask("SUB still/here") == "+ok"
 
 
 def test_a_faulty_address_is_a_fault_of_the_config(gateway, tmp_path):
