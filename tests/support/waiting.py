@@ -1,5 +1,7 @@
 """Waiting for events with a deadline, and free ports."""
 
+import itertools
+import os
 import socket
 import time
 
@@ -22,16 +24,30 @@ def wait_until(condition, what, seconds=PATIENCE, every=0.01):
         time.sleep(every)
 
 
+def _port_numbers():
+    """Below the range from which the system gives ports to clients; each of the test processes
+    that run side by side (pytest-xdist numbers them) has a part of its own."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = 10_000 + worker % 10 * 2_000
+    start = os.getpid() % 2_000
+    return itertools.cycle(first + (start + i) % 2_000 for i in range(2_000))
+
+
+_numbers = _port_numbers()
+
+
 def free_ports(count):
     """Ports of 127.0.0.1 that nobody listens on, all different."""
-    held = []
-    try:
-        for _ in range(count):
-            held.append(socket.create_server(("127.0.0.1", 0)))
-        return [s.getsockname()[1] for s in held]
-    finally:
-        for s in held:
-            s.close()
+    found = []
+    for number in itertools.islice(_numbers, 2_000):
+        try:
+            socket.create_server(("127.0.0.1", number), reuse_port=False).close()
+        except OSError:
+            continue
+        found.append(number)
+        if len(found) == count:
+            return found
+    raise TimedOut(f"no {count} free ports")
 
 
 def free_port():
