@@ -37,7 +37,6 @@ Fault Client::on_connect(const Connect& connect) {
     publisher_.client_id = assigned ? assign_id() : std::string(connect.client_id);
     if (connect.user_name) publisher_.user = *connect.user_name;
     publisher_.endpoint = connection_.service().context().id();
-    self_ = weak_from_this();
     const auto& properties = connect.properties;
     problem_information_ = properties.request_problem_information.value_or(true);
     maximum_packet_size_ =

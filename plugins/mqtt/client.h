@@ -1,16 +1,14 @@
 // The rules of MQTT for one connected client, 3.1, 3.1.1 and 5.0: packets in, effects out.
 //
 // Made when CONNECT has been read, on the shard of the client's session; used there only. Held by
-// its connection; the hub's pending acks know it weakly.
+// its connection.
 #pragma once
 
-#include <array>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "core/ring.h"
 #include "core/session_table.h"
 #include "mqtt/codec/frame.h"
 #include "mqtt/connection.h"
@@ -18,10 +16,7 @@
 
 namespace trestle::mqtt {
 
-class Client final : public SessionSink,
-                     public SessionHolder,
-                     public AckReceiver,
-                     public std::enable_shared_from_this<Client> {
+class Client final : public SessionSink, public SessionHolder {
  public:
     Client(Connection& connection, Version version);
     ~Client() override;
@@ -44,50 +39,32 @@ class Client final : public SessionSink,
     void send_pubrel(uint16_t packet_id) override;
     // SessionHolder
     void take_over() override;
-    // AckReceiver
-    void on_settled(uint64_t token, Outcome outcome) override;
+    // IncomingSink
+    void answers_known(Qos qos) override;
 
  private:
-    /// A PUBACK or PUBREC that is due, in the order of arrival [MQTT-4.6.0-2], [MQTT-4.6.0-3].
-    struct DueAck {
-        uint16_t packet_id = 0;
-        bool settled = false;
-        Outcome outcome = Outcome::accepted;
-        Reason refusal = Reason::success;  // an error: it was not published at all
-    };
-    struct DueAcks {
-        Ring<DueAck> waiting;
-        uint64_t first = 0;  // number of the first one; tokens count on from it
-        [[nodiscard]] bool has(uint16_t packet_id) const {
-            for (size_t i = 0; i < waiting.size(); ++i) {
-                if (waiting[i].packet_id == packet_id) return true;
-            }
-            return false;
-        }
-    };
-
     Fault on_publish(const Frame& frame);
     Fault resolve_topic(Publish& publish);
     Fault on_acknowledged(const Frame& frame);
     Fault on_pubrel(const Ack& ack);
-    bool end_qos2(uint16_t packet_id);
     Fault on_subscribe(const Frame& frame);
     Reason subscribe_one(const Subscription& wanted, uint32_t subscription_id, bool& retained);
     [[nodiscard]] Reason check_filter(std::string_view filter) const;
+    Fault refuse_id(PacketType type, uint16_t packet_id, size_t filters);
     void answer(PacketType type, uint16_t packet_id, std::string_view reasons);
     Fault on_unsubscribe(const Frame& frame);
     Fault on_disconnect(const Frame& frame);
 
     Fault publish_acknowledged(const Publish& publish, const MessageView& message);
+    Fault arrived_again(const Publish& publish, Incoming::Arrival arrival);
+    void hold_when_full();
     Fault refuse_publish(const Publish& publish, Reason reason);
     [[nodiscard]] Reason check_publish(const Publish& publish) const;
-    Fault acknowledge(Qos qos, const DueAck& due);
+    Fault acknowledge(Qos qos, const Incoming::Answer& answer);
+    [[nodiscard]] Reason reason_of(const Incoming::Answer& answer) const;
     [[nodiscard]] bool may_publish_to(std::string_view topic) const;
     Fault flush_acks(Qos qos);
     void acknowledge_now(PacketType type, uint16_t packet_id, Reason reason);
-    [[nodiscard]] size_t unacknowledged() const {
-        return due_[0].waiting.size() + due_[1].waiting.size();
-    }
 
     bool open_session(const Connect& connect);
     void offer(Properties& p, const Connect& connect, bool assigned) const;
@@ -111,11 +88,8 @@ class Client final : public SessionSink,
     uint32_t maximum_packet_size_ = static_cast<uint32_t>(kLargestPacket);
     SessionTable::Entry* entry_ = nullptr;
     Publisher publisher_;
-    std::weak_ptr<AckReceiver> self_;
-    std::array<DueAcks, 2> due_;                 // for QoS 1 and 2
     std::vector<std::string> aliases_;           // the client's
     std::unique_ptr<TopicAliases> our_aliases_;  // when the client allows any
-    uint32_t open_qos2_ = 0;                     // of the client, on this connection
     std::unique_ptr<trestle::Will> will_;
 };
 

@@ -89,10 +89,9 @@ Fault Client::refuse_publish(const Publish& publish, Reason reason) {
                    reason == Reason::not_authorized ? DropReason::acl : DropReason::bad_frames);
     if (publish.qos == 0) return {};
     const auto qos = static_cast<Qos>(publish.qos);
-    const DueAck ack{publish.packet_id, true, Outcome::accepted, v5() ? reason : Reason::success};
-    auto& due = due_[qos == Qos::exactly_once ? 1 : 0];
-    due.waiting.push_back(ack);
-    return flush_acks(qos);
+    const auto code = static_cast<uint8_t>(reason);
+    if (session().incoming().refused(qos, publish.packet_id, code)) return {};
+    return acknowledge(qos, {publish.packet_id, Outcome::accepted, code});
 }
 
 // Topic aliases [MQTT-3.3.2-8] and following.
@@ -115,80 +114,86 @@ Fault Client::resolve_topic(Publish& publish) {
 }
 
 Fault Client::publish_acknowledged(const Publish& publish, const MessageView& message) {
-    const bool exactly_once = message.qos == Qos::exactly_once;
-    const size_t open = v5() ? due_[0].waiting.size() + open_qos2_ : unacknowledged();
-    if (open >= options_.receive_maximum) {
+    Incoming& incoming = session().incoming();
+    const auto arrival = incoming.arrive(message.qos, publish.packet_id, publish.dup);
+    const bool fresh = arrival == Incoming::Arrival::fresh;
+    if (v5() && incoming.open() + (fresh ? 1 : 0) > options_.receive_maximum) {
         return {Reason::receive_maximum_exceeded, "more than Receive Maximum unacknowledged"};
     }
-    auto& due = due_[exactly_once ? 1 : 0];
-    if (exactly_once) {
-        if (!session().begin_qos2(publish.packet_id)) {
-            // Sent again because our PUBREC got lost: it has been published [MQTT-4.3.3-10].
-            if (!due.has(publish.packet_id)) {
-                encode_ack(output(), PacketType::pubrec, publish.packet_id);
-            }
-            return {};
-        }
-        ++open_qos2_;
-    }
-    const uint64_t number = due.first + due.waiting.size();
-    const uint64_t token = number << 1 | (exactly_once ? 1 : 0);
-    const auto result = connection_.shard().hub().publish(message, publisher_, &self_, token);
+    if (!fresh) [[unlikely]]
+        return arrived_again(publish, arrival);
+    const auto result = connection_.shard().hub().publish(message, publisher_, &incoming.waiter(),
+                                                          incoming.token(publish.packet_id));
     if (result.outcome == Outcome::no_subscriber) {
         counters_.drop(cell(), DropReason::no_subscriber);
     }
-    if (!result.pending && due.waiting.empty()) {
-        ++due.first;
-        return acknowledge(message.qos, {publish.packet_id, true, result.outcome});
+    if (result.pending) {
+        incoming.pending(message.qos, publish.packet_id);
+    } else if (!incoming.settled(message.qos, publish.packet_id, result.outcome)) {
+        return acknowledge(message.qos, {publish.packet_id, result.outcome, 0});
     }
-    due.waiting.push_back({publish.packet_id, !result.pending, result.outcome});
-    // 3.1.1 has no Receive Maximum: reading stops instead, keep alive with it.
-    if (!v5() && unacknowledged() >= options_.receive_maximum) connection_.hold();
+    hold_when_full();
     return {};
 }
 
-void Client::on_settled(uint64_t token, Outcome outcome) {
-    if (ended_) return;
-    const Qos qos = (token & 1) != 0 ? Qos::exactly_once : Qos::at_least_once;
-    auto& due = due_[token & 1];
-    const size_t place = (token >> 1) - due.first;
-    if (place >= due.waiting.size()) return;
-    due.waiting[place].settled = true;
-    due.waiting[place].outcome = outcome;
+Fault Client::arrived_again(const Publish& publish, Incoming::Arrival arrival) {
+    const auto qos = static_cast<Qos>(publish.qos);
+    switch (arrival) {
+        case Incoming::Arrival::finished:  // our PUBREC got lost [MQTT-4.3.3-10]
+            encode_ack(output(), PacketType::pubrec, publish.packet_id);
+            return {};
+        case Incoming::Arrival::in_use:
+            if (v5()) return refuse_publish(publish, Reason::packet_identifier_in_use);
+            return {Reason::protocol_error, "the packet identifier is in use [MQTT-2.3.1-2]"};
+        default:
+            hold_when_full();
+            return flush_acks(qos);
+    }
+}
+
+// 3.1.1 has no Receive Maximum: reading stops instead, keep alive with it.
+void Client::hold_when_full() {
+    if (!v5() && session().incoming().due() >= options_.session.max_inflight) connection_.hold();
+}
+
+void Client::answers_known(Qos qos) {
     if (const Fault fault = flush_acks(qos)) return connection_.fail(fault);
-    if (unacknowledged() < options_.receive_maximum) connection_.go_on();
+    if (session().incoming().due() < options_.session.max_inflight) connection_.go_on();
 }
 
 Fault Client::flush_acks(Qos qos) {
-    auto& due = due_[qos == Qos::exactly_once ? 1 : 0];
-    while (!due.waiting.empty() && due.waiting.front().settled) {
-        const DueAck ack = due.waiting.pop_front();
-        ++due.first;
-        if (const Fault fault = acknowledge(qos, ack)) return fault;
+    Incoming::Answer answer;
+    while (session().incoming().next(qos, answer)) {
+        if (const Fault fault = acknowledge(qos, answer)) return fault;
     }
     return {};
 }
 
-Fault Client::acknowledge(Qos qos, const DueAck& due) {
+Reason Client::reason_of(const Incoming::Answer& answer) const {
+    if (answer.refusal == 0) return reason_for(answer.outcome);
+    return v5() ? static_cast<Reason>(answer.refusal) : Reason::success;
+}
+
+Fault Client::acknowledge(Qos qos, const Incoming::Answer& answer) {
     const auto type = qos == Qos::exactly_once ? PacketType::pubrec : PacketType::puback;
-    const Outcome outcome = due.outcome;
-    const Reason reason = is_error(due.refusal) ? due.refusal : reason_for(outcome);
+    const Reason reason = reason_of(answer);
     if (reason == Reason::success) {
-        encode_ack(output(), type, due.packet_id);
+        encode_ack(output(), type, answer.packet_id);
         return {};
     }
-    const bool lost = outcome == Outcome::queue_full || outcome == Outcome::timed_out;
+    const bool lost = answer.outcome == Outcome::queue_full || answer.outcome == Outcome::timed_out;
+    const bool known = qos == Qos::exactly_once && answer.refusal == 0;
     if (!v5() && lost) {
         connection_.service()
             .pauses(connection_.shard())
             .add(client_id(), connection_.shard().now_ms());
         // 3.1.1 cannot say no: only without PUBACK will the client send it again. Then it is new.
-        if (qos == Qos::exactly_once) end_qos2(due.packet_id);
+        if (known) session().release_incoming(answer.packet_id);
         return {reason, "a message could not be taken, and 3.1.1 has no way to say so"};
     }
-    if (qos == Qos::exactly_once && v5() && is_error(reason)) end_qos2(due.packet_id);
+    if (known && v5() && is_error(reason)) session().release_incoming(answer.packet_id);
     Ack ack;
-    ack.packet_id = due.packet_id;
+    ack.packet_id = answer.packet_id;
     ack.reason = reason;
     if (problem_information_ && is_error(reason)) ack.reason_string = reason_name(reason);
     encode_ack(output(), version_, type, ack, maximum_packet_size_);
@@ -218,14 +223,8 @@ Fault Client::on_acknowledged(const Frame& frame) {
     }
 }
 
-bool Client::end_qos2(uint16_t packet_id) {
-    const bool known = session().end_qos2(packet_id);
-    if (known && open_qos2_ > 0) --open_qos2_;
-    return known;
-}
-
 Fault Client::on_pubrel(const Ack& ack) {
-    const bool known = end_qos2(ack.packet_id);
+    const bool known = session().release_incoming(ack.packet_id);
     acknowledge_now(PacketType::pubcomp, ack.packet_id,
                     known ? Reason::success : Reason::packet_identifier_not_found);
     return {};

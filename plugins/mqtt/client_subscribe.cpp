@@ -9,6 +9,9 @@ namespace trestle::mqtt {
 Fault Client::on_subscribe(const Frame& frame) {
     Subscribe packet;
     if (const Fault fault = decode_subscribe(version_, frame, packet)) return fault;
+    if (session().incoming_in_use(packet.packet_id)) {
+        return refuse_id(PacketType::suback, packet.packet_id, packet.filters.size());
+    }
     const uint32_t id = packet.properties.subscription_identifier.value_or(0);
     std::string reasons;
     reasons.reserve(packet.filters.size());
@@ -26,6 +29,16 @@ Fault Client::on_subscribe(const Frame& frame) {
             session().send_retained(mine->first, mine->second);
         }
     }
+    return {};
+}
+
+// A message that the client has published and not finished has this packet id [MQTT-2.2.1-3].
+Fault Client::refuse_id(PacketType type, uint16_t packet_id, size_t filters) {
+    if (!v5()) {
+        return {Reason::protocol_error, "the packet identifier is in use [MQTT-2.3.1-2]"};
+    }
+    const auto code = static_cast<char>(Reason::packet_identifier_in_use);
+    answer(type, packet_id, std::string(filters, code));
     return {};
 }
 
@@ -89,6 +102,9 @@ Reason Client::subscribe_one(const Subscription& wanted, uint32_t subscription_i
 Fault Client::on_unsubscribe(const Frame& frame) {
     Unsubscribe packet;
     if (const Fault fault = decode_unsubscribe(version_, frame, packet)) return fault;
+    if (session().incoming_in_use(packet.packet_id)) {
+        return refuse_id(PacketType::unsuback, packet.packet_id, packet.filters.size());
+    }
     std::string reasons;
     for (const Subscription& filter : packet.filters) {
         const bool existed = session().unsubscribe(std::string(filter.filter));

@@ -116,7 +116,7 @@ Connection::Accept Connection::accept_connect(const Frame& frame, std::string_vi
 }
 
 Connection::Accept Connection::open_client(const Connect& connect) {
-    client_ = std::make_shared<Client>(*this, version_);
+    client_ = std::make_unique<Client>(*this, version_);
     state_ = State::connected;
     timer_.cancel();
     if (const Fault fault = client_->on_connect(connect)) {

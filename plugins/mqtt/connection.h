@@ -77,7 +77,7 @@ class Connection final : public ByteStreamHandler {
     Shard& shard_;
     std::unique_ptr<ByteStream> stream_;
     PeerInfo peer_;
-    std::shared_ptr<Client> client_;
+    std::unique_ptr<Client> client_;
     Timer timer_;  // CONNECT must come in time; later keep alive
     uint64_t last_packet_ms_ = 0;
     uint32_t silence_ms_ = 0;

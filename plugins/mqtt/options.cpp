@@ -71,7 +71,8 @@ std::vector<Option> protocol_options() {
                     .fallback(100'000));
     o.push_back(Option::integer("max_inflight",
                                 "QoS 1 and 2 messages on their way to one client; its own Receive "
-                                "Maximum counts too")
+                                "Maximum counts too; from a 3.1.1 client that many are read before "
+                                "they are answered")
                     .between(1, 65'535)
                     .fallback(1024));
     o.push_back(Option::integer("max_queued_messages", "Messages that wait for one client")
@@ -145,6 +146,7 @@ ClientOptions ClientOptions::from(const Settings& s) {
     o.max_topic_levels = static_cast<uint32_t>(s.integer("max_topic_levels"));
     o.max_subscriptions = static_cast<uint32_t>(s.integer("max_subscriptions"));
     o.max_write_buffer = static_cast<size_t>(s.integer("max_write_buffer"));
+    o.session.incoming_window = o.receive_maximum;
     o.session.max_inflight = static_cast<uint16_t>(s.integer("max_inflight"));
     o.session.max_queued_messages = static_cast<size_t>(s.integer("max_queued_messages"));
     o.session.max_queued_bytes = static_cast<size_t>(s.integer("max_queued_bytes"));

@@ -26,6 +26,11 @@ void Session::deliver_retained(MessagePtr message, const SubscriptionMatch& matc
     take(delivery, true, match);
 }
 
+void Session::make_incoming() {
+    incoming_ = Incoming::make(limits_.incoming_window);
+    if (sink_ != nullptr) incoming_->attach(*sink_);
+}
+
 void Session::take(Delivery& delivery, bool retain, const SubscriptionMatch& match) {
     ledger_.matched->add(hub_.index());
     const MessageView& message = delivery.message();
@@ -139,6 +144,7 @@ void Session::send_queued(Queued&& item) {
 
 void Session::attach(SessionSink& sink, uint16_t receive_maximum) {
     sink_ = &sink;
+    if (incoming_) incoming_->attach(sink);
     window_ = std::min(receive_maximum, limits_.max_inflight);
     resend_at_ = 0;
     outstanding_ = 0;
@@ -175,6 +181,7 @@ bool Session::send_again(InFlight& slot) {
 
 void Session::detach() {
     sink_ = nullptr;
+    if (incoming_) incoming_->detach();
     tell_readiness();
     if (limits_.queue_qos0_offline) return;
     // What waited at QoS 0 for the connection has nobody to wait for any more.

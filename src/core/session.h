@@ -10,10 +10,10 @@
 #include <span>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "core/hub.h"
+#include "core/incoming.h"
 #include "core/ledger.h"
 #include "core/retained_reader.h"
 #include "core/ring.h"
@@ -32,9 +32,9 @@ struct OutgoingPublish {
 };
 
 /// The connection that a session writes to.
-class SessionSink {
+class SessionSink : public IncomingSink {
  public:
-    virtual ~SessionSink() = default;
+    void answers_known(Qos) override {}  // for those that publish nothing
     /// False: the connection has enough to write for now; `Session::pump` is called when it has
     /// not.
     [[nodiscard]] virtual bool writable() const = 0;
@@ -47,6 +47,7 @@ struct SessionLimits {
     size_t max_queued_messages = 100'000;
     size_t max_queued_bytes = 64u << 20;  ///< of the queue, and again of the in-flight window
     uint16_t max_inflight = 65'535;       ///< beside the client's own Receive Maximum
+    uint16_t incoming_window = 65'535;    ///< of the client's own messages, see `Incoming`
     bool drop_oldest = true;              ///< when the queue is full; else the newest
     bool queue_qos0_offline = false;
 };
@@ -84,11 +85,16 @@ class Session final : public Subscriber {
     bool on_pubrec(uint16_t packet_id, bool failed);
     bool on_pubcomp(uint16_t packet_id);
 
-    /// Inbound QoS 2: false when the id is known already, so the message must not be published
-    /// again.
-    bool begin_qos2(uint16_t packet_id) { return incoming_qos2_.insert(packet_id).second; }
-    bool end_qos2(uint16_t packet_id) { return incoming_qos2_.erase(packet_id) != 0; }
-    [[nodiscard]] size_t incoming_qos2() const { return incoming_qos2_.size(); }
+    /// What the client has published and is not finished with.
+    Incoming& incoming() {
+        if (!incoming_) [[unlikely]]
+            make_incoming();
+        return *incoming_;
+    }
+    bool release_incoming(uint16_t packet_id) { return incoming_ && incoming_->release(packet_id); }
+    [[nodiscard]] bool incoming_in_use(uint16_t packet_id) const {
+        return incoming_ && incoming_->in_use(packet_id);
+    }
 
     // Subscriptions. `filter` may start with `$share/`; it is valid. Returns true when it was
     // there.
@@ -123,6 +129,7 @@ class Session final : public Subscriber {
         bool sent = false;  // on this connection
     };
 
+    void make_incoming();
     void take(Delivery& delivery, bool retain, const SubscriptionMatch& match);
     /// There is room for one more, and nothing is left to be sent again before it.
     [[nodiscard]] bool window_open() const {
@@ -165,8 +172,8 @@ class Session final : public Subscriber {
     size_t resend_at_ = 0;  // slots from here on belong to a former connection
     size_t queued_bytes_ = 0;
     Ring<Queued> queue_;
-    Ring<InFlight> in_flight_;  // in the order sent; finished ones leave from the front
-    std::unordered_set<uint16_t> incoming_qos2_;
+    Ring<InFlight> in_flight_;            // in the order sent; finished ones leave from the front
+    std::shared_ptr<Incoming> incoming_;  // once it has published at QoS 1 or 2
     std::unordered_map<std::string, SubscribeOptions> subscriptions_;
     std::shared_ptr<MemberState> member_;       // once it has shared a subscription
     std::shared_ptr<RetainedReader> retained_;  // while there is something to hand over

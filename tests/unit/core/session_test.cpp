@@ -299,13 +299,18 @@ TEST_F(SessionTest, EveryPacketIdCanBeInFlight) {
     EXPECT_EQ(session.queued(), 0u);
 }
 
-TEST_F(SessionTest, IncomingQosTwoIdsAreKnownUntilReleased) {
+TEST_F(SessionTest, WhatTheClientPublishesOutlivesTheConnection) {
     auto& session = open();
-    EXPECT_TRUE(session.begin_qos2(5));
-    EXPECT_FALSE(session.begin_qos2(5));
-    EXPECT_TRUE(session.end_qos2(5));
-    EXPECT_FALSE(session.end_qos2(5));
-    EXPECT_TRUE(session.begin_qos2(5));
+    EXPECT_FALSE(session.release_incoming(5)) << "nothing is made to ask for it";
+    session.attach(sink_, 10);
+    EXPECT_EQ(session.incoming().arrive(Qos::exactly_once, 5, false), Incoming::Arrival::fresh);
+    EXPECT_FALSE(session.incoming().settled(Qos::exactly_once, 5, Outcome::accepted));
+    EXPECT_TRUE(session.incoming_in_use(5));
+    session.detach();
+    EXPECT_FALSE(session.incoming_in_use(5));
+    session.attach(sink_, 10);
+    EXPECT_EQ(session.incoming().arrive(Qos::exactly_once, 5, true), Incoming::Arrival::finished);
+    EXPECT_TRUE(session.release_incoming(5));
 }
 
 TEST_F(SessionTest, TheSubscriptionSetsQosAndRetain) {
