@@ -15,6 +15,7 @@ Client::Client(Connection& connection, Version version)
     : connection_(connection),
       options_(connection.service().options()),
       counters_(connection.service().counters()),
+      packets_(connection.service().packets()),
       version_(version) {}
 
 Client::~Client() { end(true); }
@@ -28,6 +29,9 @@ Fault Client::on_connect(const Connect& connect) {
     }
     if (connect.will && connect.will->retain && v5() && !options_.retain_available) {
         return {Reason::retain_not_supported, "a retained will is not offered [MQTT-3.2.2-13]"};
+    }
+    if (connect.will && v5() && !format_holds(connect.will->properties, connect.will->payload)) {
+        return {Reason::payload_format_invalid, "the will is not the text it is said to be"};
     }
     if (connect.will && !may_publish_to(connect.will->topic)) {
         return {Reason::not_authorized,
@@ -50,8 +54,12 @@ Fault Client::on_connect(const Connect& connect) {
     session_expiry_s_ = std::min(asked, options_.session_expiry_maximum);
     keep_will(connect);
     const bool present = open_session(connect);
-    send_connack(connect, present, assigned);
+    packets_.connects->add(cell());
     counters_.connections->add(cell(), 1);
+    if (!send_connack(connect, present, assigned)) {
+        connection_.close();  // it takes packets that are too small even for CONNACK
+        return {};
+    }
     const uint16_t most = options_.server_keep_alive;
     const bool too_long = most != 0 && (connect.keep_alive == 0 || connect.keep_alive > most);
     connection_.watch(too_long ? most : connect.keep_alive);
@@ -82,11 +90,13 @@ bool Client::open_session(const Connect& connect) {
     return false;
 }
 
-void Client::send_connack(const Connect& connect, bool session_present, bool assigned) {
+bool Client::send_connack(const Connect& connect, bool session_present, bool assigned) {
     Connack connack;
     connack.session_present = session_present;
     if (v5()) offer(connack.properties, connect, assigned);
-    encode_connack(output(), version_, connack, maximum_packet_size_);
+    const size_t size = encode_connack(output(), version_, connack, maximum_packet_size_);
+    packets_.count_sent(cell(), size);
+    return size != 0;
 }
 
 // What the server allows and grants (section 3.2.2.3).
@@ -172,7 +182,8 @@ void Client::disconnect(const Fault& fault) {
     if (problem_information_ && fault.sentence != nullptr) {
         packet.properties.reason_string = fault.sentence;
     }
-    encode_disconnect(output(), version_, packet, maximum_packet_size_);
+    packets_.count_sent(cell(),
+                        encode_disconnect(output(), version_, packet, maximum_packet_size_));
 }
 
 Fault Client::on_disconnect(const Frame& frame) {
@@ -206,6 +217,7 @@ Fault Client::on_packet(const Frame& frame) {
         case PacketType::pingreq:
             if (const Fault fault = decode_ping(frame)) return fault;
             encode_pingresp(output());
+            packets_.count_sent(cell(), 2);
             return {};
         case PacketType::disconnect:
             return on_disconnect(frame);
@@ -265,8 +277,6 @@ size_t Client::encode_with_alias(Publish& packet) {
     return size;
 }
 
-void Client::send_pubrel(uint16_t packet_id) {
-    encode_ack(output(), PacketType::pubrel, packet_id);
-}
+void Client::send_pubrel(uint16_t packet_id) { put_ack(PacketType::pubrel, packet_id); }
 
 }  // namespace trestle::mqtt

@@ -64,11 +64,15 @@ class Client final : public SessionSink, public SessionHolder {
     [[nodiscard]] Reason reason_of(const Incoming::Answer& answer) const;
     [[nodiscard]] bool may_publish_to(std::string_view topic) const;
     Fault flush_acks(Qos qos);
+    [[nodiscard]] bool format_holds(std::string_view properties, std::string_view payload) const;
+    /// The shortest form.
+    void put_ack(PacketType type, uint16_t packet_id);
+    void put_ack(PacketType type, const Ack& ack);
     void acknowledge_now(PacketType type, uint16_t packet_id, Reason reason);
 
     bool open_session(const Connect& connect);
     void offer(Properties& p, const Connect& connect, bool assigned) const;
-    void send_connack(const Connect& connect, bool session_present, bool assigned);
+    bool send_connack(const Connect& connect, bool session_present, bool assigned);
     void keep_will(const Connect& connect);
     [[nodiscard]] std::string assign_id() const;
     [[nodiscard]] uint64_t expiry_of(std::optional<uint32_t> seconds) const;
@@ -81,6 +85,7 @@ class Client final : public SessionSink, public SessionHolder {
     Connection& connection_;
     const ClientOptions& options_;
     const EndpointCounters& counters_;
+    const PacketCounters& packets_;
     Version version_;
     bool ended_ = false;
     bool problem_information_ = true;

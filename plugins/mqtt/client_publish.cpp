@@ -75,12 +75,14 @@ Reason Client::check_publish(const Publish& publish) const {
     if (publish.topic[0] == '$' && publish.topic.starts_with("$SYS/")) {
         return Reason::not_authorized;
     }
-    if (options_.check_payload_format && !publish.properties.empty() &&
-        ApplicationProperties(publish.properties).payload_format() == 1 &&
-        !is_plain_utf8(publish.payload)) {
-        return Reason::payload_format_invalid;
-    }
-    return Reason::success;
+    return format_holds(publish.properties, publish.payload) ? Reason::success
+                                                             : Reason::payload_format_invalid;
+}
+
+// Text is what it is said to be, or nobody asks (`check_payload_format`) [MQTT-3.3.2-4].
+bool Client::format_holds(std::string_view properties, std::string_view payload) const {
+    return !options_.check_payload_format || properties.empty() ||
+           ApplicationProperties(properties).payload_format() != 1 || is_plain_utf8(payload);
 }
 
 // The message is dropped; its publisher hears of it where the version can tell it.
@@ -140,7 +142,7 @@ Fault Client::arrived_again(const Publish& publish, Incoming::Arrival arrival) {
     const auto qos = static_cast<Qos>(publish.qos);
     switch (arrival) {
         case Incoming::Arrival::finished:  // our PUBREC got lost [MQTT-4.3.3-10]
-            encode_ack(output(), PacketType::pubrec, publish.packet_id);
+            put_ack(PacketType::pubrec, publish.packet_id);
             return {};
         case Incoming::Arrival::in_use:
             if (v5()) return refuse_publish(publish, Reason::packet_identifier_in_use);
@@ -178,7 +180,7 @@ Fault Client::acknowledge(Qos qos, const Incoming::Answer& answer) {
     const auto type = qos == Qos::exactly_once ? PacketType::pubrec : PacketType::puback;
     const Reason reason = reason_of(answer);
     if (reason == Reason::success) {
-        encode_ack(output(), type, answer.packet_id);
+        put_ack(type, answer.packet_id);
         return {};
     }
     const bool lost = answer.outcome == Outcome::queue_full || answer.outcome == Outcome::timed_out;
@@ -196,7 +198,7 @@ Fault Client::acknowledge(Qos qos, const Incoming::Answer& answer) {
     ack.packet_id = answer.packet_id;
     ack.reason = reason;
     if (problem_information_ && is_error(reason)) ack.reason_string = reason_name(reason);
-    encode_ack(output(), version_, type, ack, maximum_packet_size_);
+    put_ack(type, ack);
     return {};
 }
 
@@ -234,7 +236,16 @@ void Client::acknowledge_now(PacketType type, uint16_t packet_id, Reason reason)
     Ack ack;
     ack.packet_id = packet_id;
     ack.reason = reason;
-    encode_ack(output(), version_, type, ack, maximum_packet_size_);
+    put_ack(type, ack);
+}
+
+void Client::put_ack(PacketType type, uint16_t packet_id) {
+    encode_ack(output(), type, packet_id);
+    packets_.count_sent(cell(), 4);
+}
+
+void Client::put_ack(PacketType type, const Ack& ack) {
+    packets_.count_sent(cell(), encode_ack(output(), version_, type, ack, maximum_packet_size_));
 }
 
 }  // namespace trestle::mqtt

@@ -55,11 +55,10 @@ void Client::answer(PacketType type, uint16_t packet_id, std::string_view reason
             break;
         }
     }
-    if (type == PacketType::suback) {
-        encode_suback(output(), version_, ack, maximum_packet_size_);
-    } else {
-        encode_unsuback(output(), version_, ack, maximum_packet_size_);
-    }
+    const size_t size = type == PacketType::suback
+                            ? encode_suback(output(), version_, ack, maximum_packet_size_)
+                            : encode_unsuback(output(), version_, ack, maximum_packet_size_);
+    packets_.count_sent(cell(), size);
 }
 
 Reason Client::check_filter(std::string_view filter) const {

@@ -28,14 +28,17 @@ void Connection::start() {
 
 size_t Connection::on_bytes(std::string_view bytes) {
     last_packet_ms_ = shard_.now_ms();
-    Counter& received = *service_.counters().bytes_received;
+    Service& service = service_;
     const ShardIndex cell = shard_.index();
-    const size_t used = read_packets(bytes);  // may destroy this
-    received.add(cell, used);
+    Read read;
+    const size_t used = read_packets(bytes, read);  // may destroy this
+    service.counters().bytes_received->add(cell, used);
+    service.packets().received->add(cell, read.packets);
+    service.packets().publish_bytes->add(cell, read.publish_bytes);
     return used;
 }
 
-size_t Connection::read_packets(std::string_view bytes) {
+size_t Connection::read_packets(std::string_view bytes, Read& read) {
     size_t used = 0;
     Frame frame;
     Fault fault;
@@ -44,8 +47,9 @@ size_t Connection::read_packets(std::string_view bytes) {
         if (state_ == State::awaiting_proxy) return used;
     }
     while (state_ != State::closing && !held_) {
-        const auto status = read_frame(bytes.substr(used), service_.options().maximum_packet_size,
-                                       version_, frame, fault);
+        const size_t most = state_ == State::connected ? service_.options().maximum_packet_size
+                                                       : service_.options().max_connect_packet_size;
+        const auto status = read_frame(bytes.substr(used), most, version_, frame, fault);
         if (status == FrameStatus::need_more) return used;
         if (status == FrameStatus::fault) {
             fail(fault);
@@ -61,6 +65,8 @@ size_t Connection::read_packets(std::string_view bytes) {
             return bytes.size();
         }
         used += frame.size;
+        ++read.packets;
+        if (frame.type() == PacketType::publish) read.publish_bytes += frame.size;
     }
     return state_ == State::closing ? bytes.size() : used;
 }
@@ -94,7 +100,7 @@ Connection::Accept Connection::accept_connect(const Frame& frame, std::string_vi
                  "there are too many connections"};
     }
     if (fault) {
-        refuse(version_, fault);
+        refuse(connect, fault);
         return Accept::no;
     }
     Shard& home =
@@ -121,22 +127,24 @@ Connection::Accept Connection::open_client(const Connect& connect) {
     timer_.cancel();
     if (const Fault fault = client_->on_connect(connect)) {
         client_.reset();
-        refuse(version_, fault);
+        refuse(connect, fault);
         return Accept::no;
     }
     return state_ == State::connected ? Accept::yes : Accept::no;
 }
 
 // CONNACK with the reason, where the protocol's version has one for it, then close [MQTT-3.1.4-1].
-void Connection::refuse(Version version, const Fault& fault) {
+void Connection::refuse(const Connect& connect, const Fault& fault) {
     note(fault.sentence, "CONNECT refused");
     Connack connack;
     connack.reason = fault.reason;
-    if (version == Version::v5) connack.properties.reason_string = fault.sentence;
+    connack.properties.reason_string = fault.sentence;
     if (fault.reason == Reason::use_another_server) {
         connack.properties.server_reference = service_.options().server_reference;
     }
-    encode_connack(output(), version, connack);
+    const size_t most = connect.properties.maximum_packet_size.value_or(kLargestPacket);
+    const size_t size = encode_connack(output(), connect.version, connack, most);
+    service_.packets().count_sent(shard_.index(), size);
     close();
 }
 

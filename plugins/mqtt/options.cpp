@@ -1,5 +1,7 @@
 #include "mqtt/options.h"
 
+#include <algorithm>
+
 #include "mqtt/codec/packet.h"
 #include "plugin_api/uri.h"
 
@@ -23,6 +25,10 @@ std::vector<Option> protocol_options() {
     o.push_back(Option::integer("maximum_packet_size", "Largest packet accepted, in bytes")
                     .between(64, static_cast<double>(kLargestPacket))
                     .fallback(16 * 1024 * 1024));
+    o.push_back(Option::integer("max_connect_packet_size",
+                                "Largest CONNECT packet, in bytes; maximum_packet_size holds too")
+                    .between(64, static_cast<double>(kLargestPacket))
+                    .fallback(128 * 1024));
     o.push_back(Option::integer("receive_maximum",
                                 "QoS 1 and 2 messages a client may have unacknowledged towards us")
                     .between(1, 65'535)
@@ -129,6 +135,8 @@ ClientOptions ClientOptions::from(const Settings& s) {
     o.connect_timeout_ms = static_cast<uint32_t>(s.integer("connect_timeout_ms"));
     o.max_connections = static_cast<uint32_t>(s.integer("max_connections"));
     o.maximum_packet_size = static_cast<uint32_t>(s.integer("maximum_packet_size"));
+    o.max_connect_packet_size = std::min(
+        static_cast<uint32_t>(s.integer("max_connect_packet_size")), o.maximum_packet_size);
     o.receive_maximum = static_cast<uint16_t>(s.integer("receive_maximum"));
     o.topic_alias_maximum = static_cast<uint16_t>(s.integer("topic_alias_maximum"));
     o.server_keep_alive = static_cast<uint16_t>(s.integer("server_keep_alive"));

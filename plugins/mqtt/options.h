@@ -21,6 +21,7 @@ struct ClientOptions {
     uint32_t connect_timeout_ms;
     uint32_t max_connections;
     uint32_t maximum_packet_size;
+    uint32_t max_connect_packet_size;  // before CONNECT has been accepted
     uint16_t receive_maximum;
     uint16_t topic_alias_maximum;
     uint16_t server_keep_alive;  // seconds, the most that is granted; 0: no limit

@@ -8,6 +8,7 @@ Service::Service(EndpointContext& context, const Settings& settings)
     : context_(context),
       options_(ClientOptions::from(settings)),
       counters_(context.counters("mqtt")),
+      packets_(context),
       ledger_(context.session_ledger()),
       log_limit_(20, std::chrono::seconds(10)),
       shards_(context.host().shard_count()) {}
@@ -16,6 +17,7 @@ Service::~Service() = default;
 
 void Service::serve(std::unique_ptr<ByteStream> stream) {
     open_.fetch_add(1, std::memory_order_relaxed);
+    packets_.streams->add(stream->shard().index());
     add(std::move(stream));
 }
 

@@ -15,6 +15,7 @@
 
 #include "core/timer_queue.h"
 #include "mqtt/options.h"
+#include "mqtt/packet_counters.h"
 #include "mqtt/pauses.h"
 #include "plugin_api/plugin.h"
 
@@ -42,6 +43,7 @@ class Service final : public ByteStreamProtocol {
     [[nodiscard]] EndpointContext& context() const { return context_; }
     [[nodiscard]] const ClientOptions& options() const { return options_; }
     [[nodiscard]] const EndpointCounters& counters() const { return counters_; }
+    [[nodiscard]] const PacketCounters& packets() const { return packets_; }
     [[nodiscard]] const SessionLedger& ledger() const { return ledger_; }
     [[nodiscard]] RepeatLimit& log_limit() { return log_limit_; }
     [[nodiscard]] Pauses& pauses(Shard& shard) { return shards_[shard.index()].pauses; }
@@ -64,6 +66,7 @@ class Service final : public ByteStreamProtocol {
     EndpointContext& context_;
     ClientOptions options_;
     EndpointCounters counters_;
+    PacketCounters packets_;
     SessionLedger ledger_;
     RepeatLimit log_limit_;
     std::atomic<uint32_t> open_{0};

@@ -11,7 +11,7 @@ TopicAliases::Choice TopicAliases::choose(std::string_view topic) {
     Place& place = places_[number];
     const auto alias = static_cast<uint16_t>(number + 1);
     if (place.topic == topic) return {alias, false};
-    if (place.last == hash) return {alias, true};
+    if (place.last == hash || place.topic.empty()) return {alias, true};
     place.last = hash;
     return {};
 }

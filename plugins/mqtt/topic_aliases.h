@@ -1,8 +1,9 @@
 // Topic aliases towards one client (MQTT 5.0, 3.3.2.3.4): topics that repeat are sent as a number.
 //
 // A table of bounded size, made only for clients that allow aliases. A topic's place follows from
-// its hash; it gets the alias of its place when it comes a second time and keeps it until another
-// topic repeats there. So topics that come once cost nothing on the wire. Owned by the client.
+// its hash; it gets the alias of its place at once when that is free, else when it comes a second
+// time, and keeps it until another topic repeats there. So once the table is full topics that come
+// once cost nothing on the wire. Owned by the client.
 #pragma once
 
 #include <cstdint>

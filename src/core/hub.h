@@ -131,6 +131,7 @@ class Hub {
 
     [[nodiscard]] size_t shards() const { return shards_; }
     [[nodiscard]] size_t subscriptions() const { return index_.subscriptions(); }
+    [[nodiscard]] size_t shared_subscriptions() const { return index_.shared(); }
     /// Replaces the outward routes; those that are in both tables keep their place. From any
     /// thread.
     void set_routes(std::vector<RoutePtr> routes);

@@ -6,12 +6,12 @@ SessionTable::Entry::Entry(SessionTable& table, std::unique_ptr<Session> owned)
     : table_(table),
       session_(std::move(owned)),
       expiry_(
-          table.hub_.timers(),
-          [](void* self) {
-              auto& entry = *static_cast<Entry*>(self);
-              entry.table_.end(entry);
-          },
-          this) {}
+          table.hub_.timers(), [](void* self) { static_cast<Entry*>(self)->expire(); }, this) {}
+
+void SessionTable::Entry::expire() {
+    if (auto* expired = table_.books_.expired) expired->add(table_.hub_.index());
+    table_.end(*this);
+}
 
 SessionTable::Entry* SessionTable::find(std::string_view client_id) {
     const auto found = entries_.find(client_id);
@@ -81,9 +81,9 @@ void SessionTable::end_all(DropReason reason) {
 }
 
 void SessionTable::count(int connected, int disconnected) {
-    if (gauges_.connected == nullptr) return;
-    if (connected != 0) gauges_.connected->add(hub_.index(), connected);
-    if (disconnected != 0) gauges_.disconnected->add(hub_.index(), disconnected);
+    if (books_.connected == nullptr) return;
+    if (connected != 0) books_.connected->add(hub_.index(), connected);
+    if (disconnected != 0) books_.disconnected->add(hub_.index(), disconnected);
 }
 
 }  // namespace trestle

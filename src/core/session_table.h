@@ -40,21 +40,23 @@ class SessionTable {
             Timer timer;
         };
         void will_is_due();
+        void expire();
 
         SessionTable& table_;
         std::unique_ptr<Session> session_;
         std::unique_ptr<WaitingWill> will_;  // while its delay runs
         Timer expiry_;
     };
-    /// Counts of all tables, for the metric `trestle_sessions`.
-    struct Gauges {
+    /// Counts of all tables.
+    struct Books {
         Gauge* connected = nullptr;
         Gauge* disconnected = nullptr;
+        Counter* expired = nullptr;
     };
 
     explicit SessionTable(HubShard& hub) : hub_(hub) {}
 
-    void count_in(const Gauges& gauges) { gauges_ = gauges; }
+    void count_in(const Books& books) { books_ = books; }
     [[nodiscard]] Entry* find(std::string_view client_id);
     /// A new session, held by `holder`; there is none of that id.
     Entry& create(std::string_view client_id, SessionHolder& holder, const SessionLimits& limits,
@@ -76,7 +78,7 @@ class SessionTable {
     void count(int connected, int disconnected);
 
     HubShard& hub_;
-    Gauges gauges_;
+    Books books_;
     // Keys view the sessions' own client ids.
     std::unordered_map<std::string_view, std::unique_ptr<Entry>> entries_;
 };

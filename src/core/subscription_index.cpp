@@ -169,6 +169,7 @@ bool SubscriptionIndex::add_shared(std::string_view filter, std::string_view nam
     } else {
         group->members.push_back({who, options, std::move(state)});
         count_.fetch_add(1, std::memory_order_relaxed);
+        shared_.fetch_add(1, std::memory_order_relaxed);
     }
     *mine = std::move(group);
     return known;
@@ -207,6 +208,7 @@ bool SubscriptionIndex::remove_shared(std::string_view filter, std::string_view 
         *mine = std::move(smaller);
     }
     count_.fetch_sub(1, std::memory_order_relaxed);
+    shared_.fetch_sub(1, std::memory_order_relaxed);
     changed(filter);
     prune(filter);
     return true;

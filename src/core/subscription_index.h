@@ -108,6 +108,8 @@ class SubscriptionIndex {
     }
     /// Subscriptions of clients, shared ones included.
     [[nodiscard]] size_t subscriptions() const { return count_.load(std::memory_order_relaxed); }
+    /// Of these, the shared ones.
+    [[nodiscard]] size_t shared() const { return shared_.load(std::memory_order_relaxed); }
 
  private:
     struct Node;
@@ -135,6 +137,7 @@ class SubscriptionIndex {
     std::atomic<uint64_t> wildcard_generation_{1};
     std::array<std::atomic<uint64_t>, kBuckets> exact_generation_{};
     std::atomic<size_t> count_{0};
+    std::atomic<size_t> shared_{0};
     uint32_t last_group_ = 0;
     uint64_t last_member_ = 0;
 };

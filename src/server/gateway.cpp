@@ -63,6 +63,8 @@ Gateway::~Gateway() { stop(0); }
 void Gateway::add_metrics() {
     metrics_.gauge_from("trestle_subscriptions", "Subscriptions of clients", {},
                         [this] { return static_cast<double>(hub_.subscriptions()); });
+    metrics_.gauge_from("trestle_shared_subscriptions", "Of these, shared ones", {},
+                        [this] { return static_cast<double>(hub_.shared_subscriptions()); });
     metrics_.gauge_from("trestle_retained_messages", "Retained messages", {},
                         [this] { return static_cast<double>(hub_.retained().messages()); });
     metrics_.gauge_from("trestle_retained_bytes", "Bytes of retained messages", {},
@@ -85,14 +87,16 @@ void Gateway::add_metrics() {
                             }
                             return worst;
                         });
-    SessionTable::Gauges gauges;
+    SessionTable::Books books;
     const auto sessions = [this](const char* state) {
         return &metrics_.gauge("trestle_sessions", "Sessions of clients, by state",
                                {{"state", state}});
     };
-    gauges.connected = sessions("connected");
-    gauges.disconnected = sessions("disconnected");
-    for (size_t i = 0; i < pool_.size(); ++i) pool_[i].hub().sessions().count_in(gauges);
+    books.connected = sessions("connected");
+    books.disconnected = sessions("disconnected");
+    books.expired = &metrics_.counter("trestle_sessions_expired_total",
+                                      "Sessions that ended as their client stayed away too long");
+    for (size_t i = 0; i < pool_.size(); ++i) pool_[i].hub().sessions().count_in(books);
 }
 
 Plugin& Gateway::plugin(const std::string& name) {

@@ -1,8 +1,13 @@
 #include "server/hub_keeper.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <fstream>
+#include <utility>
 
 #include "server/version.h"
 
@@ -13,6 +18,27 @@ namespace {
 constexpr uint64_t kTickMs = 1000;
 constexpr size_t kExpiredPerTick = 20'000;
 constexpr double kMinutes[] = {1, 5, 15};
+
+/// Of the process, in bytes: what is resident.
+struct Memory {
+    double now = 0;
+    double most = 0;
+};
+
+Memory read_memory() {
+    Memory memory;
+    rusage usage{};
+    if (::getrusage(RUSAGE_SELF, &usage) == 0) {
+        memory.most = static_cast<double>(usage.ru_maxrss) * 1024;
+    }
+    std::ifstream pages("/proc/self/statm");
+    double whole = 0;
+    double resident = 0;
+    if (pages >> whole >> resident) {
+        memory.now = resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
+    }
+    return memory;
+}
 
 }  // namespace
 
@@ -43,7 +69,25 @@ void HubKeeper::publish_all() {
     read_ = metrics_.read();
     const auto seconds = (shard_.now_ms() - started_ms_) / 1000;
     publish("$SYS/broker/uptime", std::to_string(seconds) + " seconds");
+    publish_clients();
+    publish_traffic();
+    publish("$SYS/broker/subscriptions/count", sum("trestle_subscriptions"));
+    publish("$SYS/broker/shared_subscriptions/count", sum("trestle_shared_subscriptions"));
+    const auto& retained = shard_.hub().hub().retained();
+    const auto kept = static_cast<double>(retained.messages());
+    publish("$SYS/broker/retained messages/count", kept);
+    const double queued = sum("trestle_session_queue_messages") + sum("trestle_session_in_flight");
+    publish("$SYS/broker/messages/stored", kept + queued);
+    publish("$SYS/broker/store/messages/count", kept + queued);
+    publish("$SYS/broker/store/messages/bytes",
+            static_cast<double>(retained.bytes()) + sum("trestle_session_queue_bytes"));
+    const Memory memory = read_memory();
+    publish("$SYS/broker/heap/current", memory.now);
+    publish("$SYS/broker/heap/maximum", memory.most);
+    read_.clear();
+}
 
+void HubKeeper::publish_clients() {
     const double connected = sum("trestle_sessions", "state", "connected");
     const double away = sum("trestle_sessions", "state", "disconnected");
     most_clients_ = std::max(most_clients_, connected);
@@ -53,37 +97,36 @@ void HubKeeper::publish_all() {
     publish("$SYS/broker/clients/inactive", away);
     publish("$SYS/broker/clients/total", connected + away);
     publish("$SYS/broker/clients/maximum", most_clients_);
+    publish("$SYS/broker/clients/expired", sum("trestle_sessions_expired_total"));
+}
 
+// `messages` are MQTT packets of all kinds, `publish` those that carry messages, also from and to
+// other protocols.
+void HubKeeper::publish_traffic() {
     const double received = sum("trestle_messages_received_total");
     const double sent = sum("trestle_messages_sent_total");
+    const double sent_bytes = sum("trestle_sent_bytes_total");
+    const std::pair<const char*, double> all[] = {
+        {"messages/received", sum("trestle_mqtt_packets_received_total")},
+        {"messages/sent", sent + sum("trestle_mqtt_control_packets_sent_total")},
+        {"bytes/received", sum("trestle_received_bytes_total")},
+        {"bytes/sent", sent_bytes + sum("trestle_mqtt_control_sent_bytes_total")},
+    };
+    for (const auto& [name, total] : all) {
+        publish(std::string("$SYS/broker/") + name, total);
+        publish_load(name, total);
+    }
     const double dropped = sum("trestle_messages_dropped_total");
-    const double bytes_received = sum("trestle_received_bytes_total");
-    const double bytes_sent = sum("trestle_sent_bytes_total");
-    publish("$SYS/broker/messages/received", received);
-    publish("$SYS/broker/messages/sent", sent);
     publish("$SYS/broker/publish/messages/received", received);
     publish("$SYS/broker/publish/messages/sent", sent);
     publish("$SYS/broker/publish/messages/dropped", dropped);
-    publish("$SYS/broker/bytes/received", bytes_received);
-    publish("$SYS/broker/bytes/sent", bytes_sent);
-    publish("$SYS/broker/subscriptions/count", sum("trestle_subscriptions"));
-    const auto& retained = shard_.hub().hub().retained();
-    const auto kept = static_cast<double>(retained.messages());
-    publish("$SYS/broker/retained messages/count", kept);
-    const double queued = sum("trestle_session_queue_messages") + sum("trestle_session_in_flight");
-    publish("$SYS/broker/messages/stored", kept + queued);
-    publish("$SYS/broker/store/messages/count", kept + queued);
-    publish("$SYS/broker/store/messages/bytes",
-            static_cast<double>(retained.bytes()) + sum("trestle_session_queue_bytes"));
-
-    publish_load("messages/received", received);
-    publish_load("messages/sent", sent);
+    publish("$SYS/broker/publish/bytes/received", sum("trestle_mqtt_publish_received_bytes_total"));
+    publish("$SYS/broker/publish/bytes/sent", sent_bytes);
     publish_load("publish/received", received);
     publish_load("publish/sent", sent);
     publish_load("publish/dropped", dropped);
-    publish_load("bytes/received", bytes_received);
-    publish_load("bytes/sent", bytes_sent);
-    read_.clear();
+    publish_load("connections", sum("trestle_mqtt_connects_total"));
+    publish_load("sockets", sum("trestle_mqtt_streams_total"));
 }
 
 void HubKeeper::publish_load(const std::string& name, double total) {

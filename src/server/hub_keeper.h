@@ -29,6 +29,8 @@ class HubKeeper {
     };
     void tick();
     void publish_all();
+    void publish_clients();
+    void publish_traffic();
     void publish(std::string_view topic, const std::string& text);
     void publish(std::string_view topic, double whole);
     void publish_load(const std::string& name, double total);

@@ -156,6 +156,44 @@ def read_text(data, at):
     return data[at + 2:at + 2 + size], at + 2 + size
 
 
+# Reason codes that a server may send: the tables of the packets' sections in MQTT 5.0.
+ACK_CODES = {0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99}
+CODES = {
+    CONNACK: {0x00, *range(0x80, 0x8B), 0x8C, 0x90, 0x95, 0x97, 0x99, 0x9A, 0x9B, 0x9C, 0x9D, 0x9F},
+    PUBACK: ACK_CODES, PUBREC: ACK_CODES, PUBREL: {0x00, 0x92}, PUBCOMP: {0x00, 0x92},
+    SUBACK: {0x00, 0x01, 0x02, 0x80, 0x83, 0x87, 0x8F, 0x91, 0x97, 0x9E, 0xA1, 0xA2},
+    UNSUBACK: {0x00, 0x11, 0x80, 0x83, 0x87, 0x8F, 0x91},
+    DISCONNECT: {0x00, 0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8B, *range(0x8D, 0xA3)} - {0x91, 0x92},
+    AUTH: {0x00, 0x18},
+}
+CODES_OF_3_1_1 = {CONNACK: set(range(6)), SUBACK: {0, 1, 2, 0x80}}
+
+
+# 5.0 [MQTT-1.5.5-1] [MQTT-2.1.3-1] [MQTT-3.2.2-1, -6, -8] [MQTT-3.3.1-2, -4] [MQTT-3.4.2-1]
+# 5.0 [MQTT-3.5.2-1] [MQTT-3.6.1-1] [MQTT-3.6.2-1] [MQTT-3.7.2-1] [MQTT-3.9.3-2] [MQTT-3.11.3-2]
+# 5.0 [MQTT-3.14.2-1, -2] [MQTT-4.3.1-1] [MQTT-4.12.0-6]
+# 3.1.1 [MQTT-2.2.2-1] [MQTT-3.2.2-4] [MQTT-3.3.1-2, -4] [MQTT-3.6.1-1] [MQTT-3.9.3-2]
+# 3.1.1 [MQTT-4.3.1-1]
+def check_packet(got, version, header):
+    """What holds for every packet that a server sends."""
+    assert header[1:] == number(len(got.body)), f"{got}: the length takes too many bytes"
+    assert got.kind in CODES or got.kind in (PUBLISH, PINGRESP), got
+    if got.kind == PUBLISH:
+        assert got.flags & 6 != 6 and (got.flags & 6 or not got.flags & 8), f"{got}: flags"
+        return
+    assert got.flags == (2 if got.kind == PUBREL else 0), f"{got}: reserved flags"
+    if got.kind == CONNACK:
+        assert got.body[0] <= 1, f"{got}: reserved bits"
+        assert not (got.body[0] and got.body[1]), f"{got}: session present in a refusal"
+    codes = (CODES if version == V5 else CODES_OF_3_1_1).get(got.kind)
+    if got.kind in (SUBACK, UNSUBACK):
+        assert not codes or set(got.reasons(version)) <= codes, got
+    elif codes and got.kind != PINGRESP:
+        assert got.reason(version) in codes, got
+    if got.kind == DISCONNECT and len(got.body) > 1:
+        assert 0x11 not in read_properties(got.body, 1)[0], f"{got}: a session expiry"
+
+
 def read_publish(got, version):
     qos = got.flags >> 1 & 3
     topic, at = read_text(got.body, 0)
@@ -219,6 +257,7 @@ class RawClient:
                 return None
         header, whole = sizes
         got = Packet(self.buffer[0] >> 4, self.buffer[0] & 15, self.buffer[header:whole])
+        check_packet(got, self.version, self.buffer[:header])
         self.buffer = self.buffer[whole:]
         return got
 

@@ -38,6 +38,7 @@ def paho_pair(broker, version):
         client.loop_stop()
 
 
+# 3.1.1 [MQTT-7.0.0-2]
 @pytest.mark.parametrize("qos", [0, 1])
 def test_paho(paho_pair, qos):
     receiver, inbox = paho_pair("receiver")
@@ -53,6 +54,7 @@ def test_paho(paho_pair, qos):
     assert {m.qos for m in got} == {qos}
 
 
+# 3.1.1 [MQTT-7.0.0-2]
 @pytest.mark.parametrize("qos", [0, 1])
 def test_mosquitto_clients(broker, raw, version, qos):
     """mosquitto_sub takes what mosquitto_pub sends line by line."""

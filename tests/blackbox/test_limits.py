@@ -45,6 +45,7 @@ def test_silent_connection_times_out(strict, raw):
     client.expect_closed()
 
 
+# 5.0 [MQTT-3.2.2-15]
 def test_announced_maximum_packet_size(strict, raw):
     """CONNACK says it; a larger packet is refused by its header alone [MQTT-3.2.2-15]."""
     client = raw(strict.port)
@@ -54,6 +55,7 @@ def test_announced_maximum_packet_size(strict, raw):
     client.expect_fault(0x95)
 
 
+# 5.0 [MQTT-3.2.2-15]
 def test_largest_packet_that_fits(strict, raw, version):
     client = raw(strict.port, version)
     client.connect()
@@ -67,6 +69,7 @@ def test_largest_packet_that_fits(strict, raw, version):
     client.expect_fault(0x95)
 
 
+# 5.0 [MQTT-3.1.2-24, -25]
 def test_packet_too_large_for_a_subscriber(strict, raw):
     """A subscriber's own maximum: dropped for it alone, and counted [MQTT-3.1.2-25]."""
     small, large, publisher = (raw(strict.port) for _ in range(3))
@@ -82,6 +85,7 @@ def test_packet_too_large_for_a_subscriber(strict, raw):
     strict.wait_metric(1, "trestle_messages_dropped_total", endpoint="devices", reason="too_large")
 
 
+# 5.0 [MQTT-3.1.4-2]
 def test_connection_limit(strict, raw):
     clients = [raw(strict.port) for _ in range(8)]
     for client in clients:
@@ -140,6 +144,7 @@ def test_half_open_and_reset(strict, raw):
     strict.wait_metric(0, "trestle_connections", endpoint="devices")
 
 
+# 5.0 [MQTT-3.8.4-6]
 def test_many_filters_in_one_subscribe(gateway, raw):
     one = gateway()
     client = raw(one.port)

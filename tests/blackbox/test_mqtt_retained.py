@@ -28,7 +28,9 @@ def clear(client, *topics):
         client.publish(topic, b"", 1, 99, retain=True)
 
 
-def test_set_replace_clear(clients, version):  # [MQTT-3.3.1-5] [MQTT-3.3.1-6] [MQTT-3.3.1-8]
+# 5.0 [MQTT-3.3.1-5, -6, -7]
+# 3.1.1 [MQTT-3.3.1-5, -6, -8, -9, -10, -11]
+def test_set_replace_clear(clients, version):
     topic = f"ret/basic/{version}"
     writer, reader = clients(version), clients(version)
     for n, payload in enumerate((b"first", b"second")):
@@ -44,6 +46,26 @@ def test_set_replace_clear(clients, version):  # [MQTT-3.3.1-5] [MQTT-3.3.1-6] [
     late.ping()  # nothing is there
 
 
+# 5.0 [MQTT-3.3.1-8] [MQTT-3.8.4-4]
+# 3.1.1 [MQTT-3.3.1-7, -12] [MQTT-3.8.4-3]
+def test_a_message_without_the_flag_leaves_it_alone(clients, version):
+    topic = f"ret/alone/{version}"
+    writer, reader = clients(version), clients(version)
+    writer.publish(topic, b"kept", 1, 1, retain=True)
+    writer.publish(topic, b"passes", 1, 2)
+    writer.publish(topic, b"", 1, 3)
+    reader.subscribe(topic)
+    assert reader.expect_message().payload == b"kept"
+    writer.publish(topic, b"newer at QoS 0", retain=True)
+    assert reader.expect_message().retain == 0
+    reader.subscribe(topic)  # once more: what is retained is sent again, at what is granted now
+    got = reader.expect_message()
+    assert (got.payload, got.retain, got.qos) == (b"newer at QoS 0", 1, 0)
+    writer.publish(topic, b"", retain=True)
+    reader.expect_message()
+
+
+# 5.0 [MQTT-3.3.1-12, -13]
 def test_live_messages_carry_no_retain_flag_unless_asked(clients):  # [MQTT-3.3.1-12], [-13]
     writer, plain, asked = clients(), clients(), clients()
     plain.subscribe("ret/rap")
@@ -56,6 +78,7 @@ def test_live_messages_carry_no_retain_flag_unless_asked(clients):  # [MQTT-3.3.
     clear(writer, "ret/rap")
 
 
+# 5.0 [MQTT-3.3.1-9, -10, -11] [MQTT-3.8.4-4]
 def test_retain_handling(clients):  # [MQTT-3.3.1-9], [-10], [-11]
     writer, reader = clients(), clients()
     writer.publish("ret/rh", b"x", 1, 1, retain=True)
@@ -79,6 +102,7 @@ def test_shared_subscriptions_get_none(clients):
     clear(writer, "ret/shared")
 
 
+# 5.0 [MQTT-3.3.4-3] [MQTT-3.8.4-8]
 def test_qos_is_the_lower_one_and_identifiers_are_told(clients):
     writer, reader = clients(), clients()
     writer.publish("ret/qos", b"x", 1, 1, retain=True)
@@ -88,7 +112,8 @@ def test_qos_is_the_lower_one_and_identifiers_are_told(clients):
     clear(writer, "ret/qos")
 
 
-def test_message_expiry(clients):  # [MQTT-3.3.2-6]
+# 5.0 [MQTT-3.3.2-5, -6]
+def test_message_expiry(clients):
     writer = clients()
     writer.publish("ret/exp/long", b"x", 1, 1, retain=True, props=b"\x02" + struct.pack(">I", 500))
     writer.publish("ret/exp/short", b"x", 1, 2, retain=True, props=b"\x02" + struct.pack(">I", 1))
@@ -108,7 +133,8 @@ def test_message_expiry(clients):  # [MQTT-3.3.2-6]
     clear(writer, "ret/exp/long")
 
 
-def test_no_local_holds_for_retained_too(clients):  # [MQTT-3.8.3-3]
+# 5.0 [MQTT-3.8.3-3]
+def test_no_local_holds_for_retained_too(clients):
     me = clients(client_id="retained-no-local")
     me.publish("ret/nl", b"x", 1, 1, retain=True)
     me.subscribe(("ret/nl", 0x04))
@@ -119,6 +145,7 @@ def test_no_local_holds_for_retained_too(clients):  # [MQTT-3.8.3-3]
     clear(me, "ret/nl")
 
 
+# 5.0 [MQTT-3.3.1-9]
 @pytest.mark.parametrize("qos", [0, 1])
 def test_a_large_set_arrives_whole_beside_other_work(gateway, raw, qos):
     one = gateway(endpoints={"devices": {"max_queued_messages": 50}})
@@ -162,6 +189,7 @@ def test_limit(gateway, raw):
     assert one.metric("trestle_retained_refused_total") == 2
 
 
+# 5.0 [MQTT-3.2.2-13, -14]
 def test_switched_off(gateway, raw):
     one = gateway(endpoints={"devices": {"retain_available": False}}, hub={"sys_interval_s": 0})
     client = raw(one.port)

@@ -1,11 +1,12 @@
 """Messages on their way while connections come and go: what is pending is joined, not repeated."""
 
 import struct
+import time
 
 import pytest
 import zmq
-from mqtt_bytes import (PUBACK, PUBCOMP, PUBREC, PUBREL, SUBACK, UNSUBACK, V5, V311, ack, publish,
-                        subscribe, unsubscribe)
+from mqtt_bytes import (PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, SUBACK, UNSUBACK, V5, V311, ack,
+                        disconnect, packet, properties, publish, subscribe, unsubscribe)
 from support.waiting import PATIENCE
 
 LASTING = b"\x11" + struct.pack(">I", 600)
@@ -42,6 +43,8 @@ def work(jobs, sockets, count):
     return got
 
 
+# 5.0 [MQTT-4.3.3-10]
+# 3.1.1 [MQTT-2.3.1-3] [MQTT-4.3.3-2]
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("qos", [1, 2])
 def test_sent_again_in_a_resumed_session_joins(jobs, device, sockets, version, qos, times):
@@ -125,6 +128,7 @@ def test_sent_again_over_the_same_connection(jobs, device, sockets, version, qos
     client.ping()
 
 
+# 5.0 [MQTT-2.2.1-3] [MQTT-4.6.0-2]
 def test_packet_id_in_use(jobs, device, sockets):
     """[MQTT-2.2.1-3]: 0x91 for whoever uses an id that is not free, in its place in the order."""
     client, _ = device(V5)
@@ -140,6 +144,7 @@ def test_packet_id_in_use(jobs, device, sockets):
     assert client.subscribe("a", packet_id=5) == [0]
 
 
+# 5.0 [MQTT-2.2.1-3]
 def test_packet_id_of_qos_2_is_in_use_until_pubrel(broker, raw):
     client = raw(broker.port)
     client.connect()
@@ -152,6 +157,7 @@ def test_packet_id_of_qos_2_is_in_use_until_pubrel(broker, raw):
     assert client.subscribe("in/use", packet_id=7) == [0]
 
 
+# 3.1.1 [MQTT-2.3.1-2] [MQTT-4.8.0-1]
 def test_packet_id_in_use_ends_a_3_1_1_connection(jobs, device):
     """[MQTT-2.3.1-2], [MQTT-4.8.0-1]: that version has no word for it."""
     for second in (publish(V311, "job/a", b"other", 1, 5), subscribe(V311, 5, "a"),
@@ -182,3 +188,175 @@ def test_reading_stops_at_max_inflight(gateway, raw, sockets):
     assert [worker.recv_multipart()[-1] for _ in range(20)] == [b"%d" % n for n in range(20)]
     assert [client.expect(PUBACK).packet_id for _ in range(19)] == list(range(2, 21))
     client.ping()
+
+
+# --- the life of a session ---
+
+def lasting(version, seconds=600):
+    return b"\x11" + struct.pack(">I", seconds) if version == V5 else b""
+
+
+@pytest.fixture
+def client(broker, raw):
+    def come(name="", version=V5, clean=False, props=None):
+        one = raw(broker.port, version)
+        props = lasting(version) if props is None else props
+        one.present = one.connect(name, clean=clean or not name, props=props).body[0]
+        return one
+    return come
+
+
+# 5.0 [MQTT-3.1.2-5, -6, -23] [MQTT-3.1.3-2] [MQTT-3.1.4-4] [MQTT-3.2.2-3] [MQTT-4.5.0-1]
+# 3.1.1 [MQTT-3.1.2-4, -5] [MQTT-3.1.3-2] [MQTT-3.1.4-3] [MQTT-3.2.2-2, -3] [MQTT-4.1.0-1, -2]
+# 3.1.1 [MQTT-4.5.0-1]
+def test_what_comes_while_it_is_away(client, version):
+    """QoS 1 and 2 wait in their order, QoS 0 does not; subscriptions stay."""
+    name, topic, writer = f"away-{version}", f"away/{version}", client(version=version)
+    reader = client(name, version)
+    assert reader.present == 0
+    reader.subscribe(topic, qos=2)
+    reader.send(disconnect(version))
+    reader.expect_closed()
+    for n in range(6):
+        qos = (1, 0, 2)[n % 3]
+        writer.send(publish(version, topic, b"%d" % n, qos, n + 1))
+        if qos:
+            writer.read()
+    reader = client(name, version)
+    assert reader.present == 1
+    got = [reader.expect_message() for _ in range(4)]
+    assert [(m.payload, m.qos, m.dup) for m in got] == [
+        (b"0", 1, 0), (b"2", 2, 0), (b"3", 1, 0), (b"5", 2, 0)]
+    writer.publish(topic, b"live")
+    assert reader.expect_message().payload == b"live"
+
+
+# 5.0 [MQTT-3.1.2-4] [MQTT-3.1.4-4] [MQTT-3.2.2-2]
+# 3.1.1 [MQTT-3.1.2-6] [MQTT-3.1.4-3] [MQTT-3.2.2-1]
+def test_clean_start_forgets(client, version):
+    name, topic, writer = f"clean-{version}", f"clean/{version}", client(version=version)
+    reader = client(name, version)
+    reader.subscribe(topic, qos=2)
+    writer.publish(topic, b"unanswered", 1, packet_id=1)
+    reader.expect_message()
+    reader.send(publish(version, "nobody", b"", 2, 5))
+    reader.expect(PUBREC)
+    reader.socket.close()
+    writer.publish(topic, b"queued", 1, packet_id=2)
+    reader = client(name, version, clean=True)
+    assert reader.present == 0
+    writer.publish(topic, b"unheard", 1, packet_id=3)
+    reader.ping()
+    reader.send(ack(PUBREL, 5))
+    assert reader.expect(PUBCOMP).reason(version) == (0x92 if version == V5 else 0)
+
+
+# 3.1.1 [MQTT-3.1.2-6]
+def test_a_clean_session_is_not_kept(client, version):
+    name = f"short-{version}"
+    one = client(name, version, clean=True, props=b"")
+    one.subscribe("short", qos=1)
+    one.send(disconnect(version))
+    one.expect_closed()
+    assert client(name, version, props=b"").present == 0
+
+
+# 3.1.1 [MQTT-3.1.2-7]
+def test_retained_messages_outlive_the_session(client, version):
+    name, topic = f"keeper-{version}", f"kept/{version}"
+    one = client(name, version, clean=True, props=b"")
+    one.publish(topic, b"x", 1, packet_id=1, retain=True)
+    one.send(disconnect(version))
+    one.expect_closed()
+    late = client()
+    late.subscribe(topic)
+    assert late.expect_message().payload == b"x"
+    late.publish(topic, b"", retain=True)
+
+
+# 5.0 [MQTT-3.1.2-23] [MQTT-4.1.0-1, -2]
+def test_a_session_ends_when_it_expires(client, broker):
+    """It is kept while the connection is open, however short its expiry [MQTT-4.1.0-1]."""
+    one = client("expires", props=lasting(V5, 1))
+    one.subscribe("expires", qos=1)
+    time.sleep(1.2)
+    one.send(publish(V5, "expires", b"here", 1, 1))
+    assert {one.read().kind, one.read().kind} == {PUBACK, PUBLISH}
+    one.socket.close()
+    one = client("expires", props=lasting(V5, 1))  # soon enough
+    assert one.present == 1
+    one.socket.close()
+    time.sleep(1.5)
+    assert client("expires").present == 0
+
+
+# 5.0 [MQTT-4.1.0-2]
+def test_expiry_given_at_disconnect(client):
+    one = client("changes", props=lasting(V5, 600))
+    one.send(packet(0xE0, b"\0", properties(V5, lasting(V5, 0))))
+    one.expect_closed()
+    assert client("changes").present == 0
+
+
+# 5.0 [MQTT-3.3.2-5, -6]
+def test_message_expiry_counts_in_the_queue(client):
+    """[MQTT-3.3.2-5], [MQTT-3.3.2-6]: gone when it is over, else what is left of it."""
+    reader, writer = client("patient"), client()
+    reader.subscribe("patient", qos=1)
+    reader.socket.close()
+    for n, life in enumerate((1, 100)):
+        writer.publish("patient", b"%d" % life, 1, packet_id=n + 1,
+                       props=b"\x02" + struct.pack(">I", life))
+    time.sleep(1.2)
+    got = client("patient").expect_message()
+    assert got.payload == b"100" and 97 <= got.props[2] <= 99
+
+
+# 5.0 [MQTT-3.1.2-5]
+def test_subscriptions_stay_as_they_were(client):
+    """Options and identifiers are part of the session."""
+    one, writer = client("options"), client()
+    one.subscribe(("options/#", 0x0E), props=b"\x0b\x2a")  # QoS 2, no local, as published
+    one.socket.close()
+    one = client("options")
+    one.publish("options/own", b"", 1, packet_id=1)
+    writer.publish("options/a", b"x", 1, packet_id=1, retain=True)
+    got = one.expect_message()
+    assert (got.topic, got.qos, got.retain, got.props) == ("options/a", 1, 1, {0x0B: 42})
+    writer.publish("options/a", b"", 1, packet_id=2, retain=True)
+
+
+# 5.0 [MQTT-3.3.2-7]
+def test_topic_aliases_are_the_connections(client):
+    """[MQTT-3.3.2-7]: a new connection knows none, in both directions."""
+    one, writer = client("aliases", props=lasting(V5) + b"\x22\x00\x0a"), client()
+    one.subscribe("aliases/topic")
+    one.publish("nobody/cares", b"", props=b"\x23\x00\x01")
+    for _ in range(2):
+        writer.publish("aliases/topic", b"x")
+    assert [one.expect_message().topic for _ in range(2)] == ["aliases/topic", ""]
+    one.socket.close()
+    one = client("aliases", props=lasting(V5) + b"\x22\x00\x0a")
+    writer.publish("aliases/topic", b"x")
+    assert one.expect_message().topic == "aliases/topic"
+    one.send(publish(V5, "", b"", props=b"\x23\x00\x01"))
+    one.expect_fault(0x82)
+
+
+# 5.0 [MQTT-3.3.2-12]
+def test_every_alias_up_to_the_maximum(client):
+    one = client()
+    one.subscribe("every/#")
+    most = 64
+    for alias in range(1, most + 1):
+        one.publish(f"every/{alias}", b"", props=b"\x23" + struct.pack(">H", alias))
+        one.publish("", b"", props=b"\x23" + struct.pack(">H", alias))
+        assert [one.expect_message().topic for _ in range(2)] == [f"every/{alias}"] * 2
+
+
+# 5.0 [MQTT-3.2.2-18]
+def test_no_aliases_where_none_are_allowed(gateway, raw):
+    one = raw(gateway(endpoints={"devices": {"topic_alias_maximum": 0}}).port)
+    one.connect()
+    one.send(publish(V5, "a", b"", props=b"\x23\x00\x01"))
+    one.expect_fault(0x94)

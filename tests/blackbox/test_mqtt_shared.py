@@ -53,7 +53,8 @@ def gather(members, count):
     return got
 
 
-def test_exactly_one_gets_each_and_fairly(client):  # [MQTT-4.8.2-4]
+# 5.0 [MQTT-4.8.2-3]
+def test_exactly_one_gets_each_and_fairly(client):
     members = {n: client(f"sh-fair-{n}") for n in range(4)}
     for one in members.values():
         assert one.subscribe("$share/g/sh/fair/+", qos=1) == [1]
@@ -65,6 +66,7 @@ def test_exactly_one_gets_each_and_fairly(client):  # [MQTT-4.8.2-4]
     assert {len(ps) for ps in got.values()} == {25}
 
 
+# 5.0 [MQTT-4.8.2-3]
 def test_groups_and_plain_subscriptions_each_get_theirs(client):
     a, b, plain, writer = (client() for _ in range(4))
     a.subscribe("$share/one/sh/groups")
@@ -122,7 +124,8 @@ def test_the_last_member_takes_its_messages_along(client):
     assert drain(late) == []
 
 
-def test_sent_qos_2_stays_with_its_member(client):  # [MQTT-4.8.2-4]
+# 5.0 [MQTT-4.8.2-4]
+def test_sent_qos_2_stays_with_its_member(client):
     first, second = client("sh-q2-a", props=LASTING), client("sh-q2-b")
     first.subscribe("$share/g/sh/q2", qos=2)
     writer = client()
@@ -136,12 +139,27 @@ def test_sent_qos_2_stays_with_its_member(client):  # [MQTT-4.8.2-4]
     second.ping()
 
 
+# 5.0 [MQTT-4.8.2-5]
+def test_sent_qos_2_does_not_move_when_the_session_ends(client):
+    first, second = client("sh-q2-c"), client("sh-q2-d")
+    first.subscribe("$share/g/sh/q2/end", qos=2)
+    writer = client()
+    writer.send(publish(V5, "sh/q2/end", b"x", 2, 1))
+    writer.expect(PUBREC)
+    wait_until(lambda: drain(first), "delivered")
+    second.subscribe("$share/g/sh/q2/end", qos=2)
+    first.send(disconnect(V5))  # and with it its session
+    first.expect_closed()
+    second.ping()
+
+
 def reconnect(client, name):
     one = client(name, clean=False, props=LASTING)
     return one.expect_message()
 
 
-def test_refused_is_discarded(client, gateway, raw):  # [MQTT-4.8.2-6]
+# 5.0 [MQTT-4.8.2-6]
+def test_refused_is_discarded(client, gateway, raw):
     one = gateway()
     a, b, writer = raw(one.port), raw(one.port), raw(one.port)
     for c in (a, b, writer):
@@ -158,13 +176,15 @@ def test_refused_is_discarded(client, gateway, raw):  # [MQTT-4.8.2-6]
     b.ping()  # nothing has moved
 
 
+# 5.0 [MQTT-4.8.2-1, -2]
 @pytest.mark.parametrize("filter_", ["$share/g", "$share//x", "$share/g+/x", "$share/g/"])
-def test_malformed(client, filter_):  # [MQTT-4.8.2-1], [MQTT-4.8.2-2]
+def test_malformed(client, filter_):
     one = client()
     assert one.subscribe(filter_) == [0x8F]
 
 
-def test_no_local_is_an_error(client):  # [MQTT-3.8.3-4]
+# 5.0 [MQTT-3.8.3-4]
+def test_no_local_is_an_error(client):
     one = client()
     one.send(subscribe(V5, 1, ("$share/g/x", 0x04)))
     one.expect_fault(0x82)

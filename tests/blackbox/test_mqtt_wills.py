@@ -40,14 +40,33 @@ def mortal(broker, raw):
     return make
 
 
-def test_closed_without_disconnect(watcher, mortal, version):  # [MQTT-3.1.2-8]
+# 5.0 [MQTT-3.1.2-7, -8]
+# 3.1.1 [MQTT-3.1.2-8]
+def test_closed_without_disconnect(watcher, mortal, version):
     watcher.subscribe(f"will/close/{version}", qos=2)
     mortal(version, "w1", f"will/close/{version}", qos=1).socket.close()
     got = watcher.expect_message()
     assert (got.payload, got.qos, got.retain) == (b"gone", 1, 0)
 
 
-def test_disconnect_drops_it(watcher, mortal, version):  # [MQTT-3.14.4-3]
+# 5.0 [MQTT-3.1.2-10]
+# 3.1.1 [MQTT-3.1.2-10, -12]
+def test_published_once(watcher, mortal, raw, broker, version):
+    """It is gone when it has been published: the next connection has none of its own."""
+    watcher.subscribe("will/once")
+    mortal(version, f"w20-{version}", "will/once").socket.close()
+    assert watcher.expect_message().payload == b"gone"
+    again = raw(broker.port, version)
+    again.connect(f"w20-{version}")
+    again.socket.close()
+    late = raw(broker.port, version)
+    late.connect(f"w20-{version}")  # after the end of the connection before
+    watcher.ping()
+
+
+# 5.0 [MQTT-3.1.2-10] [MQTT-3.14.4-3]
+# 3.1.1 [MQTT-3.1.2-10] [MQTT-3.14.4-3]
+def test_disconnect_drops_it(watcher, mortal, version):
     watcher.subscribe("will/bye")
     client = mortal(version, "w2", "will/bye")
     client.send(disconnect(version))
@@ -55,12 +74,15 @@ def test_disconnect_drops_it(watcher, mortal, version):  # [MQTT-3.14.4-3]
     watcher.ping()
 
 
+# 5.0 [MQTT-3.14.4-3]
 def test_disconnect_with_will(watcher, mortal):
     watcher.subscribe("will/0x04")
     mortal(V5, "w3", "will/0x04").send(disconnect(V5, 4))
     assert watcher.expect_message().payload == b"gone"
 
 
+# 5.0 [MQTT-3.1.2-8]
+# 3.1.1 [MQTT-3.1.2-8]
 def test_protocol_error_and_keep_alive(watcher, mortal, version):
     watcher.subscribe(f"will/error/{version}/+")
     mortal(version, "w4", f"will/error/{version}/bad").send(b"\x00\x00")
@@ -69,6 +91,8 @@ def test_protocol_error_and_keep_alive(watcher, mortal, version):
     assert watcher.expect_message().topic.endswith("silent")  # [MQTT-3.1.2-22]
 
 
+# 5.0 [MQTT-3.1.2-8]
+# 3.1.1 [MQTT-3.1.2-8]
 def test_take_over(watcher, mortal, version):
     watcher.subscribe(f"will/over/{version}")
     first = mortal(version, f"w6-{version}", f"will/over/{version}")
@@ -77,6 +101,7 @@ def test_take_over(watcher, mortal, version):
     first.expect_fault(0x8E)
 
 
+# 5.0 [MQTT-3.1.3-10]
 def test_properties_go_with_it(watcher, mortal):
     watcher.subscribe("will/props")
     application = (b"\x01\x01" + b"\x03" + text("text/plain") + b"\x08" + text("answer/here") +
@@ -90,6 +115,7 @@ def test_properties_go_with_it(watcher, mortal):
     assert 49 <= got[2] <= 50  # counted from the publication on
 
 
+# 5.0 [MQTT-3.1.2-15]
 def test_retained_will(watcher, mortal):
     mortal(V5, "w8", "will/retained", retain=True).socket.close()
     watcher.subscribe(("will/retained", 0x08))
@@ -97,6 +123,7 @@ def test_retained_will(watcher, mortal):
     watcher.publish("will/retained", b"", retain=True)
 
 
+# 5.0 [MQTT-3.1.2-8]
 def test_delay_waits(watcher, mortal):
     watcher.subscribe("will/delay")
     client = mortal(V5, "w9", "will/delay", props=expiry(60), will_props=delay(1))
@@ -106,7 +133,8 @@ def test_delay_waits(watcher, mortal):
     assert time.monotonic() - began >= 0.9
 
 
-def test_delay_is_cancelled_by_a_new_connection(watcher, mortal, raw, broker):  # [MQTT-3.1.3-9]
+# 5.0 [MQTT-3.1.3-9]
+def test_delay_is_cancelled_by_a_new_connection(watcher, mortal, raw, broker):
     watcher.subscribe("will/cancel/+")
     mortal(V5, "w10", "will/cancel/first", props=expiry(60), will_props=delay(1),
            clean=False).socket.close()
@@ -118,7 +146,8 @@ def test_delay_is_cancelled_by_a_new_connection(watcher, mortal, raw, broker):  
     assert time.monotonic() - began >= 1.9
 
 
-def test_the_end_of_the_session_comes_first(watcher, mortal, broker, raw):  # [MQTT-3.1.2-8]
+# 5.0 [MQTT-3.1.2-8]
+def test_the_end_of_the_session_comes_first(watcher, mortal, broker, raw):
     watcher.subscribe("will/end/+")
     mortal(V5, "w11", "will/end/expiry", props=expiry(1), will_props=delay(3600)).socket.close()
     assert watcher.expect_message().topic == "will/end/expiry"

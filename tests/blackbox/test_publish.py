@@ -1,8 +1,8 @@
 """PUBLISH and SUBSCRIBE at QoS 0 and 1 between raw clients."""
 
 import pytest
-from mqtt_bytes import (PUBACK, PUBLISH, UNSUBACK, V5, V311, ack, publish, read_publish,
-                        unsubscribe)
+from mqtt_bytes import (PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, UNSUBACK, V5, V311, ack, publish,
+                        read_publish, unsubscribe)
 
 
 @pytest.fixture
@@ -14,6 +14,8 @@ def pair(broker, raw, version):
     return publisher, subscriber
 
 
+# 5.0 [MQTT-3.8.4-8]
+# 3.1.1 [MQTT-3.8.4-6]
 @pytest.mark.parametrize("qos", [0, 1])
 @pytest.mark.parametrize("granted", [0, 1])
 def test_lower_qos_wins(pair, qos, granted):
@@ -28,6 +30,8 @@ def test_lower_qos_wins(pair, qos, granted):
     subscriber.ping()
 
 
+# 5.0 [MQTT-4.6.0-5, -6]
+# 3.1.1 [MQTT-4.6.0-5, -6]
 def test_order_of_many(pair):
     publisher, subscriber = pair
     subscriber.subscribe("many/+", qos=0)
@@ -35,6 +39,8 @@ def test_order_of_many(pair):
     assert [int(subscriber.expect_message().payload) for i in range(5000)] == list(range(5000))
 
 
+# 5.0 [MQTT-2.2.1-5] [MQTT-3.3.4-1] [MQTT-4.3.2-4] [MQTT-4.6.0-2, -5]
+# 3.1.1 [MQTT-2.3.1-6] [MQTT-3.3.4-1] [MQTT-4.3.2-2] [MQTT-4.6.0-2, -6]
 def test_order_of_many_at_qos_1(pair):
     """Deliveries and PUBACKs in order, though acknowledged late [MQTT-4.6.0-2]."""
     publisher, subscriber = pair
@@ -67,19 +73,78 @@ def test_empty_payload_and_empty_levels(pair):
     assert (got.topic, got.payload) == ("/a//", b"")
 
 
+# 5.0 [MQTT-2.2.1-6] [MQTT-3.10.4-2, -4, -5, -6] [MQTT-3.11.3-1, -2]
+# 3.1.1 [MQTT-2.3.1-7] [MQTT-3.10.4-2, -4, -6]
 def test_unsubscribe(pair):
     publisher, subscriber = pair
     subscriber.subscribe("gone", "stays")
     subscriber.send(unsubscribe(subscriber.version, 9, "gone", "never/was"))
     got = subscriber.expect(UNSUBACK)
     assert got.packet_id == 9
-    if subscriber.version == V5:
-        assert got.reasons(V5) == [0x00, 0x11]
+    assert got.body[2:] == (b"\0\0\x11" if subscriber.version == V5 else b"")
     publisher.publish("gone", b"no")
     publisher.publish("stays", b"yes")
     assert subscriber.expect_message().payload == b"yes"
 
 
+# 5.0 [MQTT-3.10.4-1, -5]
+# 3.1.1 [MQTT-3.10.4-1, -5]
+def test_unsubscribe_compares_characters(pair):
+    """A filter that covers another, or is covered by it, is another filter."""
+    publisher, subscriber = pair
+    subscriber.subscribe("cmp/+", "cmp/#")
+    subscriber.send(unsubscribe(subscriber.version, 2, "cmp/a", "cmp/+/", "CMP/+", "#"))
+    assert subscriber.expect(UNSUBACK).packet_id == 2
+    publisher.publish("cmp/a", b"x")
+    assert subscriber.expect_message().payload == b"x"
+    subscriber.ping()
+
+
+# 5.0 [MQTT-3.10.4-3]
+# 3.1.1 [MQTT-3.10.4-3]
+def test_unsubscribe_completes_what_was_begun(pair):
+    publisher, subscriber = pair
+    version = publisher.version
+    subscriber.subscribe("begun/+", qos=2)
+    publisher.publish("begun/1", b"1", 1, packet_id=1)
+    publisher.send(publish(version, "begun/2", b"2", 2, 2))
+    one, two = subscriber.expect_message(), subscriber.expect_message()
+    subscriber.send(unsubscribe(version, 3, "begun/+"))
+    subscriber.expect(UNSUBACK)
+    publisher.publish("begun/3", b"3")
+    subscriber.send(ack(PUBACK, one.packet_id), ack(PUBREC, two.packet_id))
+    assert subscriber.expect(PUBREL).packet_id == two.packet_id
+    subscriber.send(ack(PUBCOMP, two.packet_id))
+    subscriber.ping()
+
+
+# 5.0 [MQTT-2.2.1-2] [MQTT-2.2.2-1] [MQTT-4.3.1-1]
+# 3.1.1 [MQTT-2.3.1-5] [MQTT-4.3.1-1]
+def test_bytes_of_a_qos_0_message(pair):
+    """No packet id, and in version 5 a property length of 0."""
+    publisher, subscriber = pair
+    subscriber.subscribe("bytes")
+    publisher.publish("bytes", b"payload")
+    got = subscriber.expect(PUBLISH)
+    assert got.flags == 0
+    assert got.body == b"\0\5bytes" + (b"\0" if subscriber.version == V5 else b"") + b"payload"
+
+
+# 5.0 [MQTT-2.2.1-6] [MQTT-3.8.4-1, -2, -5, -6, -7] [MQTT-3.9.3-1]
+# 3.1.1 [MQTT-2.3.1-7] [MQTT-3.8.4-1, -2, -4, -5] [MQTT-3.9.3-1]
+def test_many_filters_are_answered_in_their_order(pair):
+    """As if they had come one after the other; the last of two that are the same counts."""
+    publisher, subscriber = pair
+    bad = 0x8F if subscriber.version == V5 else 0x80
+    got = subscriber.subscribe(("m/0", 0), ("m/#/x", 1), ("m/1", 1), ("m/2", 2), ("m/2", 0))
+    assert got == [0, bad, 1, 2, 0]
+    for n in range(3):
+        publisher.publish(f"m/{n}", b"x", 1, packet_id=n + 1)
+    assert [subscriber.expect_message().qos for _ in range(3)] == [0, 1, 0]
+
+
+# 5.0 [MQTT-3.8.4-3]
+# 3.1.1 [MQTT-3.8.4-3]
 def test_subscribing_again_replaces(pair):
     """[MQTT-3.8.4-3]: no second copy, and the new QoS."""
     publisher, subscriber = pair
@@ -90,6 +155,7 @@ def test_subscribing_again_replaces(pair):
     subscriber.ping()
 
 
+# 5.0 [MQTT-3.3.4-2, -3, -4]
 def test_overlapping_subscriptions(broker, raw):
     """One copy at the highest QoS, with all subscription identifiers [MQTT-3.3.4-2, -3, -4]."""
     publisher, subscriber = raw(broker.port), raw(broker.port)
@@ -109,6 +175,19 @@ def test_overlapping_subscriptions(broker, raw):
     assert sorted(copies[0].props[0x0B]) == [5, 6]
 
 
+# 3.1.1 [MQTT-3.3.5-1]
+def test_overlapping_subscriptions_in_3_1_1(broker, raw):
+    """One copy at the highest QoS."""
+    client = raw(broker.port, V311)
+    client.connect()
+    client.subscribe(("over311/#", 0), ("over311/a", 2), ("over311/+", 1))
+    client.send(publish(V311, "over311/a", b"x", 2, 1))
+    kinds = {p.kind: p for p in (client.read(), client.read())}
+    assert read_publish(kinds[PUBLISH], V311).qos == 2 and kinds[PUBREC].packet_id == 1
+    client.ping()
+
+
+# 5.0 [MQTT-3.8.3-3]
 def test_no_local(broker, raw):
     """[MQTT-3.8.3-3]"""
     client = raw(broker.port)
@@ -148,6 +227,7 @@ def test_between_versions(broker, raw):
         assert client.expect_message().payload == b"2"
 
 
+# 5.0 [MQTT-3.3.2-4, -15, -16, -17, -18, -20]
 def test_properties_pass_through(broker, raw):
     """All properties of a message, user properties in order [MQTT-3.3.2-17, -18]."""
     publisher, subscriber = raw(broker.port), raw(broker.port)
@@ -164,6 +244,7 @@ def test_properties_pass_through(broker, raw):
     assert got[0x26] == [(k.encode(), v.encode()) for k, v in pairs]
 
 
+# 5.0 [MQTT-3.3.2-12]
 def test_topic_alias_towards_the_server(broker, raw):
     """[MQTT-3.3.2-12]: the alias stands for the topic it was set with."""
     publisher, subscriber = raw(broker.port), raw(broker.port)
@@ -178,6 +259,7 @@ def test_topic_alias_towards_the_server(broker, raw):
     assert [g.topic for g in got] == ["alias/one", "alias/one", "alias/two", "alias/two"]
 
 
+# 5.0 [MQTT-3.3.4-9] [MQTT-4.3.2-3] [MQTT-4.9.0-1, -2]
 def test_inflight_window_of_the_client(broker, raw):
     """No more than Receive Maximum unacknowledged deliveries [MQTT-3.3.4-9]."""
     publisher, subscriber = raw(broker.port), raw(broker.port)

@@ -63,6 +63,8 @@ async def collect(socket, until):
     return got
 
 
+# 5.0 [MQTT-4.2.0-1] [MQTT-6.0.0-1, -2]
+# 3.1.1 [MQTT-6.0.0-1, -2] [MQTT-7.1.1-1]
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100, 10_000])
 def test_frames_cut_anywhere(web, version, size):
     """[MQTT-6.0.0-2]: packets need not be aligned with frames."""
@@ -80,6 +82,8 @@ def test_frames_cut_anywhere(web, version, size):
     run(web, conversation)
 
 
+# 5.0 [MQTT-6.0.0-2]
+# 3.1.1 [MQTT-6.0.0-2]
 def test_fragmented_message_and_empty_frames(web):
     sent, delivery = session_bytes(V311)
 
@@ -99,6 +103,8 @@ def test_websocket_ping_is_answered(web):
     run(web, conversation)
 
 
+# 5.0 [MQTT-6.0.0-1]
+# 3.1.1 [MQTT-6.0.0-1]
 def test_text_frame_closes(web):
     """[MQTT-6.0.0-1]: the server closes when it gets anything but binary."""
     async def conversation(socket):
@@ -119,6 +125,8 @@ def test_malformed_mqtt_closes(web):
     run(web, conversation)
 
 
+# 5.0 [MQTT-6.0.0-3]
+# 3.1.1 [MQTT-6.0.0-3]
 @pytest.mark.parametrize("offer", [["graphql-ws"], ["chat", "xmpp"], []],
                          ids=["wrong", "several", "none"])
 def test_wrong_subprotocol_is_refused(web, offer):
@@ -131,6 +139,8 @@ def test_wrong_subprotocol_is_refused(web, offer):
         run(web, conversation, offer)
 
 
+# 5.0 [MQTT-6.0.0-4]
+# 3.1.1 [MQTT-6.0.0-4]
 def test_subprotocol_is_chosen_from_several(web):
     async def conversation(socket):
         assert socket.subprotocol == "mqtt"  # [MQTT-6.0.0-4]

@@ -20,8 +20,8 @@
 namespace trestle::mqtt {
 
 /// `out.version` is right also after a fault, as far as the packet told it: the answer is encoded
-/// for it. A level or name that is not known is Reason::unsupported_protocol_version; the answer to
-/// levels above 5 is one of 5.0, below it is one of 3.1.1 [MQTT-3.1.2-2].
+/// for it. A level that is not known is Reason::unsupported_protocol_version [MQTT-3.1.2-2]; the
+/// answer to levels above 5 is one of 5.0, unless the packet is laid out as in 3.1.1.
 [[nodiscard]] Fault decode_connect(const Frame& frame, Connect& out, std::string& scratch);
 
 /// A packet from a server may have subscription identifiers: they are put into `subscription_ids`

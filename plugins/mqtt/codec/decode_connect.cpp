@@ -22,9 +22,25 @@ struct Flags {
     bool will_retain, password, user_name;
 };
 
+/// Whether what follows the level is laid out as 3.1.1 has it, without properties.
+bool laid_out_as_311(Reader in) {
+    uint8_t flag_byte = 0;
+    uint16_t keep_alive = 0;
+    std::string_view field;
+    if (!in.u8(flag_byte) || !in.u16(keep_alive)) return false;
+    const Flags flags(flag_byte);
+    const int fields =
+        1 + (flags.will ? 2 : 0) + (flags.user_name ? 1 : 0) + (flags.password ? 1 : 0);
+    for (int i = 0; i < fields; ++i) {
+        if (!in.binary(field)) return false;
+    }
+    return in.empty();
+}
+
 Fault decode_version(Reader& in, Version& version) {
     std::string_view name;
     uint8_t level = 0;
+    version = Version::v311;
     if (!in.binary(name) || !in.u8(level)) return truncated();
     if (name == "MQTT" && (level == 4 || level == 5)) {
         version = static_cast<Version>(level);
@@ -34,7 +50,10 @@ Fault decode_version(Reader& in, Version& version) {
         version = Version::v31;
         return {};
     }
-    version = level > 5 && name == "MQTT" ? Version::v5 : Version::v311;
+    if (level >= 5 && !laid_out_as_311(in)) version = Version::v5;
+    if (name != "MQTT" && name != "MQIsdp" && version != Version::v5) {
+        return malformed("the protocol name is not MQTT");
+    }
     return {Reason::unsupported_protocol_version, "the protocol name or level is not supported"};
 }
 

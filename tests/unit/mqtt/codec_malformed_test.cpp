@@ -93,8 +93,8 @@ TEST(Malformed, ConnectHeader) {
         {"level 0", kV5, kVersion, version_like("MQTT", 0)},
         {"a bridge's level", kV5, kVersion, version_like("MQTT", '\x84')},
         {"level 4 with the old name", kV5, kVersion, version_like("MQIsdp", 4)},
-        {"a name in lower case", kV5, kVersion, version_like("mqtt", 4)},
-        {"no name", kV5, kVersion, version_like("", 4)},
+        {"a name in lower case", kV5, kMalformed, version_like("mqtt", 4)},
+        {"no name", kV5, kMalformed, version_like("", 4)},
         {"[MQTT-3.1.2-3] reserved flag, 5.0", kV5, kMalformed, connect_v5("\x03", "", str("id"))},
         {"[MQTT-3.1.2-3] reserved flag, 3.1.1", kV5, kMalformed, connect_v311("\x03", str("id"))},
         {"will QoS 3", kV5, kMalformed,
@@ -119,6 +119,10 @@ TEST(Malformed, ConnectAnswersInTheRightVersion) {
         return connect.version;
     };
     EXPECT_EQ(version_of(packet(0x10, str("MQTT") + "\x06")), kV5);
+    EXPECT_EQ(version_of(packet(0x10, str("MQTT") + "\x06\2\0\0\0"s + str("id"))), kV5);
+    EXPECT_EQ(version_of(packet(0x10, str("MQTT") + "\x06\2\0\0"s + str("id"))), kV311);
+    EXPECT_EQ(version_of(packet(0x10, str("MQTT") + "\x84\2\0\0"s + str("id"))), kV311)
+        << "mosquitto's bridges try it first";
     EXPECT_EQ(version_of(packet(0x10, str("MQTT") + "\x03")), kV311);
     EXPECT_EQ(version_of(packet(0x10, str("MQTT") + "\x05")), kV5);
     EXPECT_EQ(version_of(packet(0x10, str("MQIsdp") + "\x03")), kV31);

@@ -1,0 +1,19 @@
+#include "mqtt/packet_counters.h"
+
+namespace trestle::mqtt {
+
+PacketCounters::PacketCounters(const EndpointContext& context) {
+    Metrics& metrics = context.host().metrics();
+    const Labels mine{{"endpoint", context.name()}};
+    streams = &metrics.counter("trestle_mqtt_streams_total", "Connections that were opened", mine);
+    connects = &metrics.counter("trestle_mqtt_connects_total", "CONNECT packets accepted", mine);
+    received = &metrics.counter("trestle_mqtt_packets_received_total", "Packets of any kind", mine);
+    publish_bytes = &metrics.counter("trestle_mqtt_publish_received_bytes_total",
+                                     "Bytes of PUBLISH packets from clients", mine);
+    sent = &metrics.counter("trestle_mqtt_control_packets_sent_total",
+                            "Packets to clients, of any kind but PUBLISH", mine);
+    sent_bytes =
+        &metrics.counter("trestle_mqtt_control_sent_bytes_total", "Bytes of these packets", mine);
+}
+
+}  // namespace trestle::mqtt

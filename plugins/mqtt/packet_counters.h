@@ -1,0 +1,30 @@
+// What is counted of MQTT beside messages: connections and packets of all kinds.
+//
+// One set per endpoint; each shard adds to its own cells.
+#pragma once
+
+#include <cstddef>
+
+#include "plugin_api/plugin.h"
+
+namespace trestle::mqtt {
+
+struct PacketCounters {
+    Counter* streams;        // that were handed to the protocol
+    Counter* connects;       // CONNECT packets that were accepted
+    Counter* received;       // whole packets
+    Counter* publish_bytes;  // of received PUBLISH packets
+    Counter* sent;           // all but PUBLISH, which is counted as a message
+    Counter* sent_bytes;     // of these
+
+    explicit PacketCounters(const EndpointContext& context);
+
+    /// One packet that is no PUBLISH; size 0: it was not sent.
+    void count_sent(ShardIndex shard, size_t size) const {
+        if (size == 0) return;
+        sent->add(shard);
+        sent_bytes->add(shard, size);
+    }
+};
+
+}  // namespace trestle::mqtt
