@@ -28,6 +28,10 @@ Reason reason_for(Outcome outcome) {
     return Reason::unspecified_error;
 }
 
+Fault too_many() {
+    return {Reason::receive_maximum_exceeded, "more than Receive Maximum unacknowledged"};
+}
+
 }  // namespace
 
 Fault Client::on_publish(const Frame& frame) {
@@ -92,8 +96,13 @@ Fault Client::refuse_publish(const Publish& publish, Reason reason) {
     if (publish.qos == 0) return {};
     const auto qos = static_cast<Qos>(publish.qos);
     const auto code = static_cast<uint8_t>(reason);
-    if (session().incoming().refused(qos, publish.packet_id, code)) return {};
-    return acknowledge(qos, {publish.packet_id, Outcome::accepted, code});
+    Incoming& incoming = session().incoming();
+    if (v5() && incoming.open() >= options_.receive_maximum) return too_many();
+    if (!incoming.refused(qos, publish.packet_id, code)) {
+        return acknowledge(qos, {publish.packet_id, Outcome::accepted, code});
+    }
+    hold_when_full();
+    return {};
 }
 
 // Topic aliases [MQTT-3.3.2-8] and following.
@@ -119,9 +128,7 @@ Fault Client::publish_acknowledged(const Publish& publish, const MessageView& me
     Incoming& incoming = session().incoming();
     const auto arrival = incoming.arrive(message.qos, publish.packet_id, publish.dup);
     const bool fresh = arrival == Incoming::Arrival::fresh;
-    if (v5() && incoming.open() + (fresh ? 1 : 0) > options_.receive_maximum) {
-        return {Reason::receive_maximum_exceeded, "more than Receive Maximum unacknowledged"};
-    }
+    if (v5() && incoming.open() + (fresh ? 1 : 0) > options_.receive_maximum) return too_many();
     if (!fresh) [[unlikely]]
         return arrived_again(publish, arrival);
     const auto result = connection_.shard().hub().publish(message, publisher_, &incoming.waiter(),

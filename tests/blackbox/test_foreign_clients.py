@@ -39,7 +39,7 @@ def paho_pair(broker, version):
 
 
 # 3.1.1 [MQTT-7.0.0-2]
-@pytest.mark.parametrize("qos", [0, 1])
+@pytest.mark.parametrize("qos", [0, 1, 2])
 def test_paho(paho_pair, qos):
     receiver, inbox = paho_pair("receiver")
     sender, _ = paho_pair("sender")
@@ -55,7 +55,7 @@ def test_paho(paho_pair, qos):
 
 
 # 3.1.1 [MQTT-7.0.0-2]
-@pytest.mark.parametrize("qos", [0, 1])
+@pytest.mark.parametrize("qos", [0, 1, 2])
 def test_mosquitto_clients(broker, raw, version, qos):
     """mosquitto_sub takes what mosquitto_pub sends line by line."""
     common = ["-h", "127.0.0.1", "-p", str(broker.port), "-V", "5" if version == V5 else "311",
@@ -75,6 +75,20 @@ def test_mosquitto_clients(broker, raw, version, qos):
         out, _ = sub.communicate(timeout=PATIENCE)
     assert out.splitlines() == [f"ready/{version}/{qos} go", *(f"{topic}/x {i}" for i in range(50))]
     assert sub.returncode == 0
+
+
+@pytest.mark.parametrize("qos", [0, 1, 2])
+def test_mosquitto_clients_of_3_1(broker, qos):
+    """The old MQIsdp, as devices in the field still speak it; and over a retained message."""
+    common = ["-h", "127.0.0.1", "-p", str(broker.port), "-V", "31", "-t", f"old/{qos}",
+              "-q", str(qos)]
+    for payload in ("kept", ""):
+        subprocess.run(["mosquitto_pub", *common, "-r", "-m", payload], timeout=PATIENCE,
+                       check=True)
+        if payload:
+            done = subprocess.run(["mosquitto_sub", *common, "-i", "old", "-C", "1", "-F", "%r %p"],
+                                  timeout=PATIENCE, check=True, capture_output=True, text=True)
+            assert done.stdout == "1 kept\n"
 
 
 def test_mosquitto_pub_to_nobody(broker, version):

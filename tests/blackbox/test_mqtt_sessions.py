@@ -167,6 +167,22 @@ def test_packet_id_in_use_ends_a_3_1_1_connection(jobs, device):
         client.expect_closed()
 
 
+@pytest.mark.parametrize("refused", ["$SYS/x", "job/a"])
+def test_refusals_that_wait_for_their_turn_count_too(gateway, raw, refused):
+    """Behind an answer that is withheld nothing piles up: 0x93 beyond Receive Maximum."""
+    one = gateway(endpoints={"jobs": {"socket": "push"}, "devices": {"receive_maximum": 5}},
+                  routes=[{"name": "r", "mqtt": "job/{x}", "zmq": "{x}", "to": "jobs",
+                           "queue": {"max_messages": 1, "block_ms": 60_000}}])
+    client = raw(one.port)
+    client.connect()
+    assert client.publish("job/a", b"queued", 1, packet_id=1) == 0
+    client.send(publish(V5, "job/a", b"waits", 1, 2))
+    client.send(*(publish(V5, refused, b"", 1, 2) for _ in range(4)))
+    client.ping()
+    client.send(publish(V5, refused, b"", 1, 2))
+    client.expect_fault(0x93)
+
+
 def test_reading_stops_at_max_inflight(gateway, raw, sockets):
     """3.1.1 has no Receive Maximum: beyond `max_inflight` nothing more is read, and keep alive
     rests."""
@@ -303,7 +319,8 @@ def test_message_expiry_counts_in_the_queue(client):
     """[MQTT-3.3.2-5], [MQTT-3.3.2-6]: gone when it is over, else what is left of it."""
     reader, writer = client("patient"), client()
     reader.subscribe("patient", qos=1)
-    reader.socket.close()
+    reader.send(disconnect(V5))
+    reader.expect_closed()
     for n, life in enumerate((1, 100)):
         writer.publish("patient", b"%d" % life, 1, packet_id=n + 1,
                        props=b"\x02" + struct.pack(">I", life))
