@@ -90,10 +90,13 @@ void put_properties(const ApplicationProperties& properties, Json& json) {
 std::string write_meta(const OutgoingMeta& meta) {
     const MessageView& message = meta.message;
     Json json;
+    if (!meta.id.empty()) json["id"] = meta.id;
+    if (meta.attempt != 0) json["attempt"] = meta.attempt;
     json["topic"] = message.topic;
     json["qos"] = static_cast<int>(meta.qos);
     json["retain"] = message.retain;
     if (!meta.client.empty()) json["client"] = meta.client;
+    if (!meta.user.empty()) json["user"] = meta.user;
     json["time"] = meta.taken_ms;
     if (message.expires_at_ms != kNeverExpires) {
         const uint64_t left =

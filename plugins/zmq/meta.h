@@ -1,9 +1,12 @@
 // The meta frame of the format `full`: a JSON object that says what the key does not.
 //
+//   id                string     of a job for workers: stable, however often it is handed out
+//   attempt           number     of a job: how often it has been handed out, from 1
 //   topic             string     the MQTT topic
 //   qos               0, 1, 2
 //   retain            boolean
 //   client            string     the publisher's client id
+//   user              string     the name that it has proven to have
 //   time              number     milliseconds since 1970, when the gateway took the message
 //   expiry_s          number     seconds that the message is still good for
 //   content_type      string
@@ -13,7 +16,7 @@
 //   properties        array      user properties, pairs [name, value] in order
 //
 // What a message does not have is absent. From a worker, every key may be absent: the route's
-// options count then; `topic`, `client`, `time` and unknown keys are ignored. Pure functions, any
+// options count then; what only the gateway knows and unknown keys are ignored. Pure functions, any
 // thread; bad JSON is an answer, not an exception.
 #pragma once
 
@@ -30,8 +33,11 @@ struct OutgoingMeta {
     const MessageView& message;
     Qos qos;
     std::string_view client;
+    std::string_view user;
     uint64_t taken_ms;  ///< wall clock
     uint64_t now_ms;    ///< steady clock, as `message.expires_at_ms`
+    std::string_view id = {};
+    unsigned attempt = 0;
 };
 
 std::string write_meta(const OutgoingMeta& meta);

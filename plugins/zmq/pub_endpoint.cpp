@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "zmq/meta.h"
+
 namespace trestle::zmq {
 
 namespace {
@@ -26,8 +28,12 @@ void PubEndpoint::accept(ShardIndex shard, const RoutePtr& route, std::string_vi
     const Qos qos = std::min(message.qos, route->options().qos_out);
     std::string meta;
     if (wants_meta()) {
-        meta = meta_for(message, qos, delivery.from().client_id, wall_clock_ms(),
-                        this->shard(shard).now_ms());
+        meta = write_meta({.message = message,
+                           .qos = qos,
+                           .client = delivery.from().client_id,
+                           .user = delivery.from().user,
+                           .taken_ms = wall_clock_ms(),
+                           .now_ms = this->shard(shard).now_ms()});
     }
     bool is_sent = false;
     {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "zmq/meta.h"
+
 namespace trestle::zmq {
 
 namespace {
@@ -43,9 +45,7 @@ void PushEndpoint::accept(ShardIndex shard, const RoutePtr& route, std::string_v
     used_by(shard);
     if (ready_.empty() && send_direct(shard, *route, key, delivery)) return;
     Line& line = line_of(route, now_ms);
-    const std::string_view client =
-        wants_meta() ? std::string_view(delivery.from().client_id) : std::string_view();
-    const auto offered = line.queue.offer(shard, key, client, delivery, now_ms);
+    const auto offered = line.queue.offer(shard, key, wants_meta(), delivery, now_ms);
     if (offered == RouteQueue::Offered::queued) make_ready(line);
     if (offered == RouteQueue::Offered::waiting) need_timer_at(line.queue.next_due_ms());
 }
@@ -57,8 +57,12 @@ bool PushEndpoint::send_direct(ShardIndex shard, const Route& route, std::string
     const Qos qos = std::min(message.qos, route.options().qos_out);
     std::string meta;
     if (wants_meta()) {
-        meta = meta_for(message, qos, delivery.from().client_id, wall_clock_ms(),
-                        this->shard(shard).now_ms());
+        meta = write_meta({.message = message,
+                           .qos = qos,
+                           .client = delivery.from().client_id,
+                           .user = delivery.from().user,
+                           .taken_ms = wall_clock_ms(),
+                           .now_ms = this->shard(shard).now_ms()});
     }
     if (!send(key, message, meta)) return false;
     route.ledger().leave(shard, 0);
@@ -71,7 +75,12 @@ bool PushEndpoint::send_item(ShardIndex shard, const RouteQueue::Item& item, uin
     std::string meta;
     if (wants_meta()) {
         const uint64_t waited_ms = now_ms > item.entered_ms ? now_ms - item.entered_ms : 0;
-        meta = meta_for(message, item.qos, item.client, wall_clock_ms() - waited_ms, now_ms);
+        meta = write_meta({.message = message,
+                           .qos = item.qos,
+                           .client = item.client,
+                           .user = item.user,
+                           .taken_ms = wall_clock_ms() - waited_ms,
+                           .now_ms = now_ms});
     }
     if (!send(item.key, message, meta)) return false;
     count_sent(shard, item.key, message, item.qos);

@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "zmq/meta.h"
-
 namespace trestle::zmq {
 
 SendingEndpoint::SendingEndpoint(EndpointContext& context, Context& zmq, EndpointOptions options)
@@ -39,12 +37,6 @@ void SendingEndpoint::on_ready() {
 bool SendingEndpoint::send(std::string_view key, const MessageView& message,
                            std::string_view meta) {
     return socket_.send(make_frames(options_.frames, key, meta, message.payload));
-}
-
-std::string SendingEndpoint::meta_for(const MessageView& message, Qos qos, std::string_view client,
-                                      uint64_t taken_ms, uint64_t now_ms) const {
-    if (!wants_meta()) return {};
-    return write_meta({message, qos, client, taken_ms, now_ms});
 }
 
 }  // namespace trestle::zmq

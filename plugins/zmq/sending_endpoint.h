@@ -35,9 +35,6 @@ class SendingEndpoint : public ZmqEndpoint, public RouteSink {
     }
     /// Under the lock. False: nobody takes it now.
     bool send(std::string_view key, const MessageView& message, std::string_view meta);
-    /// The meta frame, empty unless the format has one. `taken_ms`: wall clock; `now_ms`: steady.
-    [[nodiscard]] std::string meta_for(const MessageView& message, Qos qos, std::string_view client,
-                                       uint64_t taken_ms, uint64_t now_ms) const;
     [[nodiscard]] bool wants_meta() const { return options_.frames.format == Format::full; }
     /// Counts a message that libzmq has taken.
     void count_sent(ShardIndex shard, std::string_view key, const MessageView& message, Qos qos) {

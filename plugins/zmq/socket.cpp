@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <random>
 #include <stdexcept>
 #include <utility>
 
@@ -32,6 +33,9 @@ int io_threads() {
 
 Context::Context() : handle_(zmq_ctx_new()) {
     if (handle_ == nullptr) fail("cannot make a ZeroMQ context");
+    // A ROUTER numbers its peers from a rand() that libzmq 4.3.4 never seeds. Who knows the next
+    // number can take it as a name of its own; then libzmq stops the whole process.
+    std::srand(std::random_device{}());
     zmq_ctx_set(handle_, ZMQ_IO_THREADS, io_threads());
     zmq_ctx_set(handle_, ZMQ_MAX_SOCKETS, kSockets);
     zmq_ctx_set(handle_, ZMQ_BLOCKY, 0);

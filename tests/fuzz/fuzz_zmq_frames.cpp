@@ -54,7 +54,7 @@ void check_meta(std::string_view json) {
     message.retain = meta->retain.value_or(false);
     if (meta->expiry_s) message.expires_at_ms = *meta->expiry_s * uint64_t{1000};
     const Qos qos = meta->qos.value_or(Qos::at_most_once);
-    const std::string written = write_meta({message, qos, "client", 1, 0});
+    const std::string written = write_meta({message, qos, "client", "user", 1, 0});
     if (written.size() > kLargestMeta) return;
     const auto again = read_meta(written);
     require(again && again->qos == qos && again->retain == message.retain);

@@ -75,7 +75,7 @@ class BusySink final : public RouteSink {
     void accept(ShardIndex shard, const RoutePtr& route, std::string_view key,
                 Delivery& delivery) override {
         if (!queue) queue = std::make_unique<RouteQueue>(route->options(), route->ledger());
-        last = queue->offer(shard, key, "client", delivery, now_ms);
+        last = queue->offer(shard, key, true, delivery, now_ms);
     }
     std::unique_ptr<RouteQueue> queue;
     uint64_t now_ms = 1000;
@@ -88,6 +88,7 @@ class RouteQueueTest : public testing::Test {
         options_.name = "r";
         options_.max_messages = 3;
         options_.block_ms = 100;
+        publisher_.client_id = "client";
     }
     ~RouteQueueTest() override {
         EXPECT_EQ(0, books_.balance());

@@ -58,7 +58,15 @@ MessageView plain_message() {
 
 TEST(Meta, APlainMessageHasOnlyWhatEveryMessageHas) {
     EXPECT_EQ(R"({"topic":"t/1","qos":0,"retain":false,"time":1700000000000})",
-              write_meta({plain_message(), Qos::at_most_once, "", 1'700'000'000'000, 5}));
+              write_meta({plain_message(), Qos::at_most_once, "", "", 1'700'000'000'000, 5}));
+}
+
+TEST(Meta, AJobSaysWhichOneItIs) {
+    OutgoingMeta meta{plain_message(), Qos::at_most_once, "", "", 1, 1};
+    meta.id = "f00";
+    meta.attempt = 2;
+    EXPECT_EQ(R"({"id":"f00","attempt":2,"topic":"t/1","qos":0,"retain":false,"time":1})",
+              write_meta(meta));
 }
 
 TEST(Meta, EverythingIsWrittenAndReadBack) {
@@ -67,8 +75,9 @@ TEST(Meta, EverythingIsWrittenAndReadBack) {
     message.properties = properties;
     message.retain = true;
     message.expires_at_ms = 10'001;
-    const std::string json = write_meta({message, Qos::exactly_once, "dev", 42, 5000});
-    EXPECT_EQ(R"({"topic":"t/1","qos":2,"retain":true,"client":"dev","time":42,"expiry_s":6,)"
+    const std::string json = write_meta({message, Qos::exactly_once, "dev", "ann", 42, 5000});
+    EXPECT_EQ(R"({"topic":"t/1","qos":2,"retain":true,"client":"dev","user":"ann","time":42,)"
+              R"("expiry_s":6,)"
               R"("payload_format":1,"content_type":"text/plain","response_topic":"answers/1",)"
               R"("correlation_data":"AP8=","properties":[["b","1"],["a","2"],["b","\"3\""]]})",
               json);
@@ -78,7 +87,7 @@ TEST(Meta, EverythingIsWrittenAndReadBack) {
     EXPECT_EQ(true, meta->retain);
     EXPECT_EQ(6U, meta->expiry_s);
     message.properties = meta->properties;  // in another order, but for the user's
-    const std::string again = write_meta({message, Qos::exactly_once, "dev", 42, 5000});
+    const std::string again = write_meta({message, Qos::exactly_once, "dev", "ann", 42, 5000});
     EXPECT_EQ(nlohmann::json::parse(json), nlohmann::json::parse(again));
 }
 
@@ -86,11 +95,11 @@ TEST(Meta, AnExpiredMessageHasNoTimeLeft) {
     MessageView message = plain_message();
     message.expires_at_ms = 10;
     EXPECT_NE(std::string::npos,
-              write_meta({message, Qos::at_most_once, "", 1, 5000}).find("\"expiry_s\":0"));
+              write_meta({message, Qos::at_most_once, "", "", 1, 5000}).find("\"expiry_s\":0"));
 }
 
 TEST(Meta, BytesThatAreNoTextDoNotThrow) {
-    EXPECT_NE("", write_meta({plain_message(), Qos::at_most_once, "\xff\xfe", 1, 1}));
+    EXPECT_NE("", write_meta({plain_message(), Qos::at_most_once, "\xff\xfe", "", 1, 1}));
 }
 
 TEST(Meta, EveryKeyMayBeAbsent) {
