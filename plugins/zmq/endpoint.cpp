@@ -54,8 +54,8 @@ void ZmqEndpoint::set_options() {
     socket_.set(ZMQ_HANDSHAKE_IVL, options_.handshake_timeout_ms);
     socket_.set(ZMQ_HEARTBEAT_IVL, options_.heartbeat_ms);
     if (options_.heartbeat_ms > 0) {
-        socket_.set(ZMQ_HEARTBEAT_TIMEOUT, 3 * options_.heartbeat_ms);
-        socket_.set(ZMQ_HEARTBEAT_TTL, 3 * options_.heartbeat_ms);
+        socket_.set(ZMQ_HEARTBEAT_TIMEOUT, options_.heartbeat_timeout_ms);
+        socket_.set(ZMQ_HEARTBEAT_TTL, options_.heartbeat_timeout_ms);
     }
     socket_.set(ZMQ_RECONNECT_IVL, kReconnectMs);
     socket_.set(ZMQ_RECONNECT_IVL_MAX, kLongestReconnectMs);
@@ -74,6 +74,7 @@ void ZmqEndpoint::open(int type) {
                             peers_.set(home_index(), static_cast<int64_t>(peers()));
                             on_peers_changed();
                         },
+                        [this](uint64_t connection) { on_connection_closed(connection); },
                         [this] { finish_close(); }});
     for (const auto& address : options_.bind) socket_.bind(address);
     for (const auto& address : options_.connect) socket_.connect(address);

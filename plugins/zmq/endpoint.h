@@ -35,10 +35,19 @@ class ZmqEndpoint : public Endpoint {
     /// Sees to the socket whenever there is news; `open` starts it.
     virtual void on_ready() = 0;
     virtual void on_peers_changed() {}
+    /// A connection has ended; what it has sent may still be unread. Not under a lock.
+    virtual void on_connection_closed(uint64_t connection) { (void)connection; }
+    /// The number of the connection that a message has come by, by `Frame::source_descriptor`;
+    /// 0 when it is not known. On the home shard.
+    [[nodiscard]] uint64_t connection_of(int descriptor) {
+        return monitor_ ? monitor_->connection_of(descriptor) : 0;
+    }
     /// Closes the socket, lets it send what it holds for as long as linger and deadline allow, then
     /// calls `done`. The caller holds the lock, if there is one.
     void close(uint64_t deadline_ms, std::function<void()> done);
 
+    /// Expires with the endpoint.
+    [[nodiscard]] std::weak_ptr<bool> alive() const { return alive_; }
     [[nodiscard]] ShardIndex home_index() const { return context_.home().index(); }
     /// Runs `work` on the home shard unless the endpoint is gone by then.
     template <class F>

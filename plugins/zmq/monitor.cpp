@@ -56,7 +56,7 @@ void PeerCount::forget(uint32_t descriptor) {
 }
 
 Monitor::Monitor(Shard& home, Context& context, Socket& socket, Events events)
-    : pair_(context, ZMQ_PAIR), events_(std::move(events)) {
+    : home_(home), pair_(context, ZMQ_PAIR), events_(std::move(events)) {
     const std::string name = context.inproc_name();
     socket.monitor(name, kWanted);
     pair_.set(ZMQ_RCVHWM, kMostEvents);
@@ -67,8 +67,11 @@ Monitor::Monitor(Shard& home, Context& context, Socket& socket, Events events)
 }
 
 void Monitor::read() {
-    const size_t before = count_.peers();
-    bool has_stopped = false;
+    drain();
+    report();
+}
+
+void Monitor::drain() {
     Frame frame;
     do {
         while (pair_.receive(frame)) {
@@ -82,17 +85,35 @@ void Monitor::read() {
             while (frame.has_more() && pair_.receive(frame)) {
             }
             count_.on_event(event, value);
-            has_stopped |= event == ZMQ_EVENT_MONITOR_STOPPED;
+            if (const uint64_t number = numbers_.on_event(event, value)) closed_.push_back(number);
+            has_stopped_ |= event == ZMQ_EVENT_MONITOR_STOPPED;
         }
     } while ((pair_.events() & ZMQ_POLLIN) != 0);
-    // Each of these may destroy this object.
-    if (has_stopped) {
+}
+
+void Monitor::report() {
+    const std::weak_ptr<bool> alive = alive_;  // each call may destroy this object
+    for (const uint64_t number : std::exchange(closed_, {})) {
+        if (events_.connection_closed) events_.connection_closed(number);
+        if (alive.expired()) return;
+    }
+    if (has_stopped_) {
         const auto stopped = events_.stopped;
         if (stopped) stopped();
-    } else if (count_.peers() != before && events_.peers_changed) {
+    } else if (std::exchange(told_peers_, count_.peers()) != count_.peers()) {
         const auto changed = events_.peers_changed;
-        changed();
+        if (changed) changed();
     }
+}
+
+uint64_t Monitor::connection_of(int descriptor) {
+    drain();
+    if (!closed_.empty() || has_stopped_ || told_peers_ != count_.peers()) {
+        home_.post([this, alive = std::weak_ptr(alive_)] {
+            if (!alive.expired()) report();
+        });
+    }
+    return numbers_.of(static_cast<uint32_t>(descriptor));
 }
 
 }  // namespace trestle::zmq

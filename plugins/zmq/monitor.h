@@ -7,8 +7,10 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <vector>
 
 #include "plugin_api/shard.h"
+#include "zmq/connection_numbers.h"
 #include "zmq/socket.h"
 #include "zmq/socket_watch.h"
 
@@ -42,19 +44,32 @@ class Monitor {
  public:
     struct Events {
         std::function<void()> peers_changed;
+        std::function<void(uint64_t)> connection_closed;  ///< its number
         std::function<void()> stopped;  ///< the socket is gone, and all it had to send
     };
     /// The socket must be new: what is bound before is not seen.
     Monitor(Shard& home, Context& context, Socket& socket, Events events);
 
     [[nodiscard]] size_t peers() const { return count_.peers(); }
+    /// The number of the connection that has this descriptor now; 0: none. Calls nobody back on
+    /// the same stack.
+    uint64_t connection_of(int descriptor);
 
  private:
     void read();
+    void drain();
+    void report();
 
+    Shard& home_;
     Socket pair_;
     PeerCount count_;
+    ConnectionNumbers numbers_;
     Events events_;
+    // What has been read and not been reported.
+    size_t told_peers_ = 0;
+    std::vector<uint64_t> closed_;
+    bool has_stopped_ = false;
+    const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
     std::unique_ptr<SocketWatch> watch_;
 };
 

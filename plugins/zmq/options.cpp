@@ -11,10 +11,16 @@ constexpr int kPubHwm = 20'000;
 // What a dying worker loses beside its socket buffers. With 100, a busy worker costs twice the CPU,
 // since most messages go through the queue; beyond 300 little is gained.
 constexpr int kPushHwm = 300;
+// More than a worker is ever given at once, heartbeats included.
+constexpr int kRouterHwm = 4096;
+constexpr int kHeartbeatMs = 5000;
+constexpr int kRouterHeartbeatMs = 2500;
+constexpr int kLiveness = 3;
 
 SocketKind socket_kind(const std::string& name) {
     if (name == "pub") return SocketKind::pub;
     if (name == "push") return SocketKind::push;
+    if (name == "router") return SocketKind::router;
     return name == "pull" ? SocketKind::pull : SocketKind::sub;
 }
 
@@ -53,6 +59,51 @@ void check_addresses(const Settings& settings, const char* key, bool is_bind, Fa
     }
 }
 
+int hwm_of(SocketKind socket) {
+    if (socket == SocketKind::router) return kRouterHwm;
+    return socket == SocketKind::pub ? kPubHwm : kPushHwm;
+}
+
+std::vector<Option> describe_router_options() {
+    return {
+        Option::string(
+            "body",
+            "What a job consists of (router): the payload, [key][payload], or [key][meta "
+            "as JSON][payload], which is the default")
+            .one_of({"payload", "topic_payload", "full"}),
+        Option::integer("liveness",
+                        "Heartbeats without a sign of life after which an idle worker is lost")
+            .between(1, 100)
+            .fallback(kLiveness),
+        Option::integer("lease_ms",
+                        "How long a worker may have a job without a word about it; then it goes to "
+                        "another")
+            .between(10, 86'400'000)
+            .fallback(30'000),
+        Option::integer("max_lease_ms", "The same, however often it says that it is still at it")
+            .between(10, 86'400'000)
+            .fallback(600'000),
+        Option::integer("max_attempts", "Workers that are tried before a job is given up")
+            .between(1, 1000)
+            .fallback(5),
+        Option::integer("max_workers", "Workers at the same time")
+            .between(1, 1'000'000)
+            .fallback(10'000),
+        Option::integer("max_frames", "Frames of one message from a peer")
+            .between(8, 10'000)
+            .fallback(64),
+        Option::integer("max_requests", "Requests of clients that wait for a worker")
+            .between(1, 10'000'000)
+            .fallback(10'000),
+        Option::integer("max_request_bytes", "Bytes of such requests")
+            .between(1024, 1'099'511'627'776.0)
+            .fallback(64 << 20),
+        Option::integer("request_timeout_ms", "How long a client's request may take")
+            .between(1, 86'400'000)
+            .fallback(30'000),
+    };
+}
+
 int as_int(const Settings& settings, std::string_view key) {
     return static_cast<int>(settings.integer(key));
 }
@@ -60,9 +111,9 @@ int as_int(const Settings& settings, std::string_view key) {
 }  // namespace
 
 std::vector<Option> describe_options() {
-    return {
+    std::vector<Option> options{
         Option::string("socket", "Type of the ZeroMQ socket")
-            .one_of({"pub", "push", "pull", "sub"})
+            .one_of({"pub", "push", "pull", "sub", "router"})
             .required(),
         Option::string_list("bind", "Addresses to listen on")
             .between(0, 64)
@@ -84,7 +135,8 @@ std::vector<Option> describe_options() {
             .between(0, 1024)
             .shown_as("temperature."),
         Option::integer("send_hwm",
-                        "Messages that libzmq holds for each peer; 20000 for pub, 300 for push")
+                        "Messages that libzmq holds for each peer; 20000 for pub, 300 for push, "
+                        "4096 for router")
             .between(1, 1'000'000),
         Option::integer("receive_hwm", "Messages that libzmq holds from each peer")
             .between(1, 1'000'000)
@@ -93,9 +145,9 @@ std::vector<Option> describe_options() {
             .between(0, 600'000)
             .fallback(1000),
         Option::integer("heartbeat_ms",
-                        "Peers are pinged this often, lost after three times as long; 0: never")
-            .between(0, 600'000)
-            .fallback(5000),
+                        "Peers are pinged this often, lost after three times as long; 0: never; "
+                        "5000, for router 2500: its workers' heartbeats too")
+            .between(0, 600'000),
         Option::integer("handshake_timeout_ms", "Time that a new peer has to introduce itself")
             .between(100, 600'000)
             .fallback(5000),
@@ -106,9 +158,39 @@ std::vector<Option> describe_options() {
             .between(1, 65'535)
             .fallback(1024),
     };
+    const auto of_router = describe_router_options();
+    options.insert(options.end(), of_router.begin(), of_router.end());
+    return options;
 }
 
+namespace {
+
+void check_router_options(const Settings& settings, FaultSink& faults) {
+    if (settings.has("heartbeat_ms") && settings.integer("heartbeat_ms") == 0) {
+        faults.fault("heartbeat_ms", "found 0, expected at least 1 for a router");
+    }
+    if (settings.integer("max_lease_ms") < settings.integer("lease_ms")) {
+        faults.fault("max_lease_ms", "found " + std::to_string(settings.integer("max_lease_ms")) +
+                                         ", expected at least lease_ms (" +
+                                         std::to_string(settings.integer("lease_ms")) + ")");
+    }
+    if (settings.given("format")) {
+        faults.warning("format",
+                       "has no effect: the frames of a router's jobs are set by \"body\"");
+    }
+}
+
+}  // namespace
+
 void check_options(const Settings& settings, FaultSink& faults) {
+    const bool is_router = socket_kind(settings.string("socket")) == SocketKind::router;
+    if (is_router) check_router_options(settings, faults);
+    for (const auto& option : describe_router_options()) {
+        if (!is_router && settings.given(option.name)) {
+            faults.fault(option.name, "found on a " + settings.string("socket") +
+                                          " socket, expected it on a router socket only");
+        }
+    }
     if (settings.list("bind").empty() && settings.list("connect").empty()) {
         faults.fault("", "found no address, expected \"bind\" or \"connect\" with at least one");
     }
@@ -127,6 +209,20 @@ void check_options(const Settings& settings, FaultSink& faults) {
     }
 }
 
+void EndpointOptions::take_router(const Settings& settings) {
+    frames.format = settings.has("body") ? format_of(settings.string("body")) : Format::full;
+    router.heartbeat_ms = static_cast<uint64_t>(heartbeat_ms);
+    router.liveness = static_cast<uint32_t>(settings.integer("liveness"));
+    router.lease_ms = static_cast<uint64_t>(settings.integer("lease_ms"));
+    router.max_lease_ms = static_cast<uint64_t>(settings.integer("max_lease_ms"));
+    router.max_attempts = static_cast<uint32_t>(settings.integer("max_attempts"));
+    router.max_workers = static_cast<size_t>(settings.integer("max_workers"));
+    router.max_frames = static_cast<size_t>(settings.integer("max_frames"));
+    router.max_requests = static_cast<size_t>(settings.integer("max_requests"));
+    router.max_request_bytes = static_cast<size_t>(settings.integer("max_request_bytes"));
+    router.request_timeout_ms = static_cast<uint32_t>(settings.integer("request_timeout_ms"));
+}
+
 EndpointKind kind_of(const Settings& settings) {
     const EndpointOptions options = EndpointOptions::from(settings);
     EndpointKind kind;
@@ -134,6 +230,7 @@ EndpointKind kind_of(const Settings& settings) {
     kind.gives_messages = !options.sends();
     kind.needs_fixed_topic = !options.sends() && options.frames.format == Format::payload;
     kind.prefix_matched = options.socket == SocketKind::pub;
+    kind.has_services = kind.worker_acks = options.socket == SocketKind::router;
     return kind;
 }
 
@@ -144,11 +241,16 @@ EndpointOptions EndpointOptions::from(const Settings& settings) {
     options.connect = settings.list("connect");
     options.frames.format = format_of(settings.string("format"));
     options.frames.separator = settings.string("separator");
-    options.send_hwm = options.socket == SocketKind::pub ? kPubHwm : kPushHwm;
+    options.send_hwm = hwm_of(options.socket);
     if (settings.has("send_hwm")) options.send_hwm = as_int(settings, "send_hwm");
     options.receive_hwm = as_int(settings, "receive_hwm");
     options.linger_ms = as_int(settings, "linger_ms");
-    options.heartbeat_ms = as_int(settings, "heartbeat_ms");
+    const bool is_router = options.socket == SocketKind::router;
+    options.heartbeat_ms = is_router ? kRouterHeartbeatMs : kHeartbeatMs;
+    if (settings.has("heartbeat_ms")) options.heartbeat_ms = as_int(settings, "heartbeat_ms");
+    const int liveness = is_router ? as_int(settings, "liveness") : kLiveness;
+    options.heartbeat_timeout_ms = liveness * options.heartbeat_ms;
+    if (is_router) options.take_router(settings);
     options.handshake_timeout_ms = as_int(settings, "handshake_timeout_ms");
     options.backlog = as_int(settings, "backlog");
     options.max_message_size = static_cast<size_t>(settings.integer("max_message_size"));

@@ -13,27 +13,47 @@
 
 namespace trestle::zmq {
 
-enum class SocketKind : uint8_t { pub, push, pull, sub };
+enum class SocketKind : uint8_t { pub, push, pull, sub, router };
+
+/// Of a `router`; what its peers are allowed.
+struct RouterOptions {
+    uint64_t heartbeat_ms = 0;
+    uint32_t liveness = 0;
+    uint64_t lease_ms = 0;
+    uint64_t max_lease_ms = 0;
+    uint32_t max_attempts = 0;
+    size_t max_workers = 0;
+    size_t max_frames = 0;
+    size_t max_requests = 0;
+    size_t max_request_bytes = 0;
+    uint32_t request_timeout_ms = 0;
+};
 
 struct EndpointOptions {
     SocketKind socket = SocketKind::pub;
     std::vector<std::string> bind;
     std::vector<std::string> connect;
-    FrameFormat frames;
+    FrameFormat frames;  ///< of a router: the body of its jobs
     int send_hwm = 0;
     int receive_hwm = 0;
     int linger_ms = 0;
     int heartbeat_ms = 0;
+    int heartbeat_timeout_ms = 0;
     int handshake_timeout_ms = 0;
     int backlog = 0;
     size_t max_message_size = 0;
     bool has_subscribe = false;
     std::vector<std::string> subscribe;
+    RouterOptions router;
 
     [[nodiscard]] bool sends() const {
-        return socket == SocketKind::pub || socket == SocketKind::push;
+        return socket == SocketKind::pub || socket == SocketKind::push ||
+               socket == SocketKind::router;
     }
     static EndpointOptions from(const Settings& settings);
+
+ private:
+    void take_router(const Settings& settings);
 };
 
 std::vector<Option> describe_options();

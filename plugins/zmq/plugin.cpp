@@ -1,10 +1,11 @@
-// The ZeroMQ plugin: endpoints `pub`, `push`, `pull` and `sub`.
+// The ZeroMQ plugin: endpoints `pub`, `push`, `pull`, `sub` and `router`.
 #include "plugin_api/plugin.h"
 
 #include "zmq/options.h"
 #include "zmq/pub_endpoint.h"
 #include "zmq/push_endpoint.h"
 #include "zmq/receiving_endpoint.h"
+#include "zmq/router_endpoint.h"
 
 namespace trestle::zmq {
 
@@ -20,6 +21,8 @@ class ZmqPlugin final : public Plugin {
                 return std::make_unique<PubEndpoint>(context, zmq_, std::move(options));
             case SocketKind::push:
                 return std::make_unique<PushEndpoint>(context, zmq_, std::move(options));
+            case SocketKind::router:
+                return std::make_unique<RouterEndpoint>(context, zmq_, std::move(options));
             case SocketKind::pull:
             case SocketKind::sub:
                 break;
@@ -41,7 +44,7 @@ extern "C" const trestle::PluginDescriptor* trestle_plugin_zmq() {
         .api_version = kPluginApiVersion,
         .build_stamp = TRESTLE_BUILD_STAMP,
         .name = "zmq",
-        .summary = "ZeroMQ sockets: pub, push, pull, sub",
+        .summary = "ZeroMQ sockets: pub, push, pull, sub, router",
         .options = [] { return trestle::zmq::describe_options(); },
         .protocols = [] { return std::vector<std::string>{}; },
         .protocol_options = [](std::string_view) { return std::vector<Option>{}; },

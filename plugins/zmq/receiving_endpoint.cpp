@@ -25,28 +25,6 @@ std::string sendable(std::string prefix) {
 
 }  // namespace
 
-MessageReader::Result MessageReader::read(Socket& socket, size_t& budget) {
-    if (is_complete_) {
-        kept_ = size_ = 0;
-        is_complete_ = false;
-    }
-    while (budget > 0) {
-        Frame& frame = kept_ < kKept ? frames_[kept_] : surplus_;
-        if (!socket.receive(frame)) return Result::nothing;
-        --budget;
-        size_ += frame.bytes().size();
-        if (kept_ < kKept) {
-            views_[kept_] = frame.bytes();
-            ++kept_;
-        }
-        if (!frame.has_more()) {
-            is_complete_ = true;
-            return Result::message;
-        }
-    }
-    return Result::unfinished;
-}
-
 /// Hears of publishes that were not settled at once; goes before the endpoint does.
 class ReceivingEndpoint::Settled final : public AckReceiver {
  public:

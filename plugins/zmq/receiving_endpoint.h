@@ -5,7 +5,6 @@
 // libzmq's queue fills, and the senders of a pull socket wait in turn.
 #pragma once
 
-#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,31 +12,10 @@
 #include "core/hub.h"
 #include "zmq/endpoint.h"
 #include "zmq/key_table.h"
+#include "zmq/message_reader.h"
 #include "zmq/meta.h"
 
 namespace trestle::zmq {
-
-/// Reads whole messages, however many frames a peer has made them of; keeps the first few.
-class MessageReader {
- public:
-    enum class Result : uint8_t { nothing, unfinished, message };
-    /// Reads at most `budget` frames and takes them off it.
-    Result read(Socket& socket, size_t& budget);
-    /// Of the message that `read` has completed: its frames, but not more than `kKept`.
-    [[nodiscard]] std::span<const std::string_view> frames() const {
-        return {views_.data(), kept_};
-    }
-    [[nodiscard]] size_t size() const { return size_; }
-
- private:
-    static constexpr size_t kKept = kMostFrames + 1;  // one too many is seen as such
-    std::array<Frame, kKept> frames_;
-    std::array<std::string_view, kKept> views_;
-    Frame surplus_;
-    size_t kept_ = 0;
-    size_t size_ = 0;
-    bool is_complete_ = true;
-};
 
 class ReceivingEndpoint final : public ZmqEndpoint {
  public:
@@ -64,7 +42,7 @@ class ReceivingEndpoint final : public ZmqEndpoint {
     [[nodiscard]] bool is_asked_for(std::string_view key) const;
 
     KeyTable keys_;
-    MessageReader reader_;
+    MessageReader reader_{kMostFrames};
     Publisher publisher_;
     std::weak_ptr<AckReceiver> waiter_;
     std::shared_ptr<Settled> settled_;

@@ -165,6 +165,16 @@ bool Socket::send(const OutgoingFrames& frames) {
     return true;
 }
 
+Socket::Sent Socket::send_parts(std::span<const std::string_view> frames) {
+    for (size_t i = 0; i < frames.size(); ++i) {
+        const int flags = i + 1 < frames.size() ? ZMQ_SNDMORE : 0;
+        if (send_frame(frames[i], flags)) continue;
+        // Refused with the routing id or not at all.
+        return zmq_errno() == EAGAIN ? Sent::full : Sent::gone;
+    }
+    return Sent::yes;
+}
+
 bool Socket::receive(Frame& frame) {
     while (zmq_msg_recv(&frame.message_, handle_, ZMQ_DONTWAIT) < 0) {
         if (zmq_errno() != EINTR) return false;

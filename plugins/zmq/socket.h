@@ -46,6 +46,8 @@ class Frame {
         return {static_cast<const char*>(zmq_msg_data(&message_)), zmq_msg_size(&message_)};
     }
     [[nodiscard]] bool has_more() const { return zmq_msg_more(&message_) != 0; }
+    /// Of the connection that it came by; -1 when there is none. Not of a ROUTER's first frame.
+    [[nodiscard]] int source_descriptor() const { return zmq_msg_get(&message_, ZMQ_SRCFD); }
 
  private:
     friend class Socket;
@@ -78,6 +80,14 @@ class Socket {
     /// Later, in the background; linger says how long it may take.
     void close();
 
+    /// What became of a message to one peer of a ROUTER.
+    enum class Sent : uint8_t {
+        yes,
+        full,  ///< too much waits for this peer already
+        gone,  ///< there is no such peer (any more)
+    };
+    /// The first frame is the routing id.
+    Sent send_parts(std::span<const std::string_view> frames);
     /// True: libzmq has taken the whole message. False: nobody can take it now, nothing was sent.
     bool send(const OutgoingFrames& frames);
     /// False: nothing there.

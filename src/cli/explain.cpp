@@ -57,6 +57,10 @@ void print_match(const Explanation& one, const Config& config, bool is_topic, st
     }
     out << "  endpoint: " << one.endpoint << "\n";
     out << "  key: " << printable(one.result) << "\n";
+    if (one.is_service) {
+        out << "  service: " << printable(one.result) << "\n";
+        out << "  ack: " << (route.worker_acks ? "worker" : "accepted") << "\n";
+    }
     if (one.frames.empty()) return;
     out << "  frames:";
     for (const auto& frame : one.frames) out << " [" << printable(frame) << "]";

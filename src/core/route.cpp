@@ -8,13 +8,14 @@
 namespace trestle {
 
 Route::Route(RouteOptions options, Mapping mapping, EndpointId to, RouteSink* sink, EndpointId from,
-             RouteLedger ledger)
+             RouteLedger ledger, std::optional<Mapping> order)
     : options_(std::move(options)),
       mapping_(std::move(mapping)),
       to_(to),
       from_(from),
       sink_(sink),
-      ledger_(ledger) {}
+      ledger_(ledger),
+      order_(std::move(order)) {}
 
 bool Route::excluded(std::string_view topic) const {
     return std::ranges::any_of(options_.exclude,
@@ -23,6 +24,10 @@ bool Route::excluded(std::string_view topic) const {
 
 bool Route::key_for(std::string_view topic, std::string& key) const {
     return mapping_.to_zmq(topic, key) && !excluded(topic);
+}
+
+bool Route::order_key_for(std::string_view topic, std::string& key) const {
+    return order_ && order_->to_zmq(topic, key);
 }
 
 bool Route::topic_for(std::string_view key, std::string& topic) const {

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,8 +41,9 @@ struct RouteOptions {
 
 class Route {
  public:
+    /// `order` maps topics to what `key` says; without it there is no order to keep.
     Route(RouteOptions options, Mapping mapping, EndpointId to, RouteSink* sink, EndpointId from,
-          RouteLedger ledger);
+          RouteLedger ledger, std::optional<Mapping> order = {});
 
     [[nodiscard]] const RouteOptions& options() const { return options_; }
     [[nodiscard]] const Mapping& mapping() const { return mapping_; }
@@ -53,6 +55,9 @@ class Route {
 
     /// The key for a topic; false when the template does not match or `exclude` does.
     bool key_for(std::string_view topic, std::string& key) const;
+    /// Of messages with the same one, a worker has one at a time (route option `key`); false when
+    /// there is no such order.
+    bool order_key_for(std::string_view topic, std::string& key) const;
     /// The topic for a key; false when the template does not match or `exclude` does.
     bool topic_for(std::string_view key, std::string& topic) const;
 
@@ -65,6 +70,7 @@ class Route {
     EndpointId from_;
     RouteSink* sink_;
     RouteLedger ledger_;
+    std::optional<Mapping> order_;
 };
 
 using RoutePtr = std::shared_ptr<const Route>;

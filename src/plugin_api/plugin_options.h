@@ -21,7 +21,10 @@ struct EndpointKind {
     /// Peers choose by prefix of the key (pub): `check` then warns that key `sensor.1` also reaches
     /// those who asked for `sensor.10`'s prefix.
     bool prefix_matched = false;
-    bool worker_acks = false;    // `"ack": "worker"` is possible (router)
+    bool worker_acks = false;  // `"ack": "worker"` is possible (router)
+    /// Keys are names of services, which workers offer; there is use in it without any route
+    /// (router).
+    bool has_services = false;
     bool authenticates = false;  // peers must prove who they are: may listen beyond loopback
 };
 

@@ -202,6 +202,7 @@ class Loader {
         route.queue.block_ms = queue.integer("block_ms");
         route.share = text("share");
         route.dead_letter = text("dead_letter");
+        route.key = text("key");
         return route;
     }
 

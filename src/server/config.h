@@ -62,6 +62,7 @@ struct RouteConfig {
     RouteQueueConfig queue;
     std::string share;
     std::string dead_letter;
+    std::string key;  // template over the captures of `mqtt`; empty: no order
     bool operator==(const RouteConfig&) const = default;
 };
 

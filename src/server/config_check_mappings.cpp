@@ -82,6 +82,8 @@ class MappingChecker {
             auto mapping = compile(route, path);
             excludes(route, path, mapping);
             dead_letter(route, path);
+            order_key(route, path);
+            service(route, path);
             if (!mapping) continue;
             prefix(route, path, *mapping);
             mappings_.emplace_back(i, std::move(*mapping));
@@ -130,6 +132,28 @@ class MappingChecker {
         faults_.fault(join_path(path, "dead_letter"),
                       "found \"" + route.dead_letter +
                           "\", expected a topic without wildcards that does not start with $");
+    }
+
+    void order_key(const RouteConfig& route, const std::string& path) {
+        if (route.key.empty() || route.mqtt.empty()) return;
+        std::vector<MappingFault> faults, warnings;
+        Mapping::compile({route.mqtt, route.key, true, false}, faults, warnings);
+        for (const auto& fault : faults) {
+            if (fault.side == "mqtt") continue;  // told already
+            faults_.fault(join_path(path, "key"),
+                          "found \"" + route.key + "\": " + sentence_of(fault));
+        }
+    }
+
+    // No worker can offer these.
+    void service(const RouteConfig& route, const std::string& path) {
+        const EndpointConfig* to = config_.endpoint(route.to);
+        if (to == nullptr || !to->kind.has_services) return;
+        if (!route.zmq.starts_with("mqtt.") && !route.zmq.starts_with("mmi.")) return;
+        faults_.fault(join_path(path, "zmq"),
+                      "found \"" + route.zmq +
+                          "\", expected another name of a service: mqtt.* and mmi.* are the "
+                          "gateway's own");
     }
 
     void prefix(const RouteConfig& route, const std::string& path, const Mapping& mapping) {

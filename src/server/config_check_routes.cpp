@@ -34,7 +34,7 @@ class RouteChecker {
             const EndpointConfig* to = check_end(route.to, End::to, join_path(path, "to"));
             const EndpointConfig* from = check_end(route.from, End::from, join_path(path, "from"));
             check_ack(route, to, path);
-            check_direction(route, path);
+            check_direction(route, to, path);
             check_share(route, path);
             if (from != nullptr) takers_[from->name].push_back(i);
             if (to != nullptr) used_[to->name] = true;
@@ -99,7 +99,8 @@ class RouteChecker {
     }
 
     // Options that would have no effect are a misunderstanding.
-    void check_direction(const RouteConfig& route, const std::string& path) {
+    void check_direction(const RouteConfig& route, const EndpointConfig* to,
+                         const std::string& path) {
         if (route.retain && route.from.empty() && !route.to.empty()) {
             faults_.warning(
                 join_path(path, "retain"),
@@ -113,8 +114,11 @@ class RouteChecker {
         const char* no_to = "the route takes nothing from MQTT, it has no \"to\"";
         no_effect("share", !route.share.empty(),
                   inward_only ? no_to : "this version does not share routes with MQTT groups yet");
+        if (to != nullptr ? to->kind.has_services : !inward_only) return;
         no_effect("dead_letter", !route.dead_letter.empty(),
-                  inward_only ? no_to : "no endpoint of this version gives jobs up");
+                  inward_only ? no_to : "only jobs for workers behind a router are given up");
+        no_effect("key", !route.key.empty(),
+                  inward_only ? no_to : "only jobs for workers behind a router are kept in order");
     }
 
     void check_share(const RouteConfig& route, const std::string& path) {
@@ -152,6 +156,7 @@ class RouteChecker {
 
     void check_unused() {
         for (const auto& endpoint : config_.endpoints) {
+            if (endpoint.kind.has_services) continue;
             const bool is_for_routes = endpoint.kind.takes_routes || endpoint.kind.gives_messages;
             if (is_for_routes && !used_.contains(endpoint.name) &&
                 !takers_.contains(endpoint.name)) {

@@ -95,6 +95,10 @@ std::vector<Option> route_options() {
         Option::string("share", "Group that takes turns with MQTT clients of $share/<group>/..."),
         Option::string("dead_letter", "Topic for messages that no worker took")
             .shown_as("dead/encode"),
+        Option::string("key",
+                       "Jobs with the same key go to workers one after the other, in order; a "
+                       "template over the captures of `mqtt`")
+            .shown_as("{device}"),
     };
 }
 

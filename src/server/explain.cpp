@@ -26,10 +26,16 @@ const std::string* excluding(const RouteConfig& route, std::string_view topic) {
     return nullptr;
 }
 
-// What a ZeroMQ peer sees, by the endpoint's `format`.
+// What a ZeroMQ peer sees, by the endpoint's `format`; of a worker's REQUEST, the `body`.
 std::vector<std::string> frames_of(const EndpointConfig& endpoint, const std::string& key) {
-    if (!endpoint.settings.has("format")) return {};
-    const std::string& format = endpoint.settings.string("format");
+    std::string format;
+    if (endpoint.kind.has_services) {
+        format = endpoint.settings.has("body") ? endpoint.settings.string("body") : "full";
+    } else if (endpoint.settings.has("format")) {
+        format = endpoint.settings.string("format");
+    } else {
+        return {};
+    }
     if (format == "payload") return {"<payload>"};
     if (format == "full") return {key, "<meta>", "<payload>"};
     if (format == "single") {
@@ -80,6 +86,7 @@ std::vector<Explanation> explain_topic(const Config& config, std::string_view to
             one.why = "exclude has " + *filter;
         } else {
             one.verdict = Verdict::matches;
+            one.is_service = endpoint->kind.has_services;
             one.frames = frames_of(*endpoint, one.result);
             candidates.push_back({all.size(), *mapping});
         }

@@ -21,6 +21,7 @@ struct Explanation {
     Verdict verdict = Verdict::misses;
     std::string endpoint;             // where it goes; where it came from for keys
     std::string result;               // the key, or the topic
+    bool is_service = false;          // the key is the name of a service of workers
     std::vector<std::string> frames;  // towards ZeroMQ; "<payload>" stands for the payload
     std::string why;                  // not for matches
 };

@@ -162,11 +162,16 @@ RoutePtr Gateway::make_route(const RouteConfig& config) {
     auto mapping =
         Mapping::compile({config.mqtt, config.zmq, to != 0, from != 0}, faults, warnings);
     if (!mapping) throw std::runtime_error("route " + config.name + ": " + faults.at(0).sentence);
+    std::optional<Mapping> order;
+    if (!config.key.empty()) {
+        order = Mapping::compile({config.mqtt, config.key, true, false}, faults, warnings);
+    }
     const auto& reasons_of = endpoints_[(to != 0 ? to : from) - 1u];
     RouteSink* sink = to != 0 ? endpoints_[to - 1u].endpoint->route_sink() : nullptr;
     return std::make_shared<Route>(
         options_of(config), std::move(*mapping), to, sink, from,
-        make_route_ledger(metrics_, config.name, reasons_of.context->drop_counters()));
+        make_route_ledger(metrics_, config.name, reasons_of.context->drop_counters()),
+        std::move(order));
 }
 
 void Gateway::set_routes(const Config& config, uint64_t drain_ms) {

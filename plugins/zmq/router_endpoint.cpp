@@ -1,0 +1,207 @@
+#include "zmq/router_endpoint.h"
+
+#include <chrono>
+#include <random>
+#include <utility>
+
+namespace trestle::zmq {
+
+namespace {
+
+// What peers do wrong is told so often at most.
+constexpr uint32_t kLogLines = 5;
+constexpr std::chrono::seconds kLogInterval{10};
+
+uint64_t random_number() {
+    std::random_device device;
+    return static_cast<uint64_t>(device()) << 32U | device();
+}
+
+BoardRules rules_of(const RouterOptions& options) {
+    return {.heartbeat_ms = options.heartbeat_ms,
+            .liveness = options.liveness,
+            .lease_ms = options.lease_ms,
+            .max_lease_ms = options.max_lease_ms,
+            .max_attempts = options.max_attempts};
+}
+
+BoardCounters counters_of(EndpointContext& context) {
+    Metrics& metrics = context.host().metrics();
+    const Labels mine{{"endpoint", context.name()}};
+    return {.workers = &metrics.gauge("trestle_zmq_workers",
+                                      "Workers that have offered a service to a router", mine),
+            .redeliveries = &metrics.counter("trestle_zmq_redeliveries_total",
+                                             "Jobs handed out again, after a worker that did not "
+                                             "reply",
+                                             mine),
+            .late_replies =
+                &metrics.counter("trestle_zmq_late_replies_total",
+                                 "Replies to jobs that were no longer with the worker", mine),
+            .expired_leases =
+                &metrics.counter("trestle_zmq_leases_expired_total",
+                                 "Jobs taken back from workers that were too slow", mine)};
+}
+
+// The books of requests that clients make of services; like those of a route.
+RouteLedger request_ledger(EndpointContext& context) {
+    Metrics& metrics = context.host().metrics();
+    const Labels mine{{"endpoint", context.name()}};
+    const auto outcome = [&](const char* word) {
+        return &metrics.counter("trestle_zmq_requests_total",
+                                "Clients' requests to services, by what became of them; "
+                                "\"queued\" counts passages",
+                                {{"endpoint", context.name()}, {"outcome", word}});
+    };
+    RouteLedger ledger;
+    ledger.matched = &metrics.counter("trestle_zmq_requests_received_total",
+                                      "Clients' requests to services", mine);
+    ledger.sent = outcome("sent");
+    ledger.acked = outcome("acked");
+    ledger.queued = outcome("queued");
+    ledger.refused = outcome("refused");
+    ledger.timed_out = outcome("timed_out");
+    ledger.dead_lettered = outcome("dead_lettered");
+    ledger.dropped = outcome("dropped");
+    ledger.queue_messages = &metrics.gauge("trestle_zmq_requests_waiting",
+                                           "Clients' requests that wait for a worker", mine);
+    ledger.queue_bytes = &metrics.gauge("trestle_zmq_requests_waiting_bytes",
+                                        "Bytes of clients' requests that wait", mine);
+    ledger.in_flight = &metrics.gauge("trestle_zmq_requests_in_flight",
+                                      "Clients' requests that are with workers", mine);
+    ledger.reasons = context.drop_counters();
+    return ledger;
+}
+
+RouteOptions request_options(const RouterOptions& options) {
+    RouteOptions bounds;
+    bounds.max_messages = options.max_requests;
+    bounds.max_bytes = options.max_request_bytes;
+    bounds.timeout_ms = options.request_timeout_ms;
+    bounds.when_full = WhenFull::drop_newest;
+    return bounds;
+}
+
+}  // namespace
+
+RouterEndpoint::RouterEndpoint(EndpointContext& context, Context& zmq, EndpointOptions options)
+    : QueueingEndpoint(context, zmq, std::move(options)),
+      epoch_(write_tag(random_number())),
+      request_ledger_(request_ledger(context)),
+      // Tags begin anywhere, so that those of an earlier life of the gateway are not taken for new.
+      board_(rules_of(options_.router), *this, counters_of(context), random_number() >> 32U),
+      requests_(board_, nullptr, request_options(options_.router), request_ledger_),
+      reader_(options_.router.max_frames + 1),
+      log_limit_(kLogLines, kLogInterval) {
+    publisher_.endpoint = context.id();
+}
+
+RouterEndpoint::~RouterEndpoint() {
+    const std::lock_guard guard(mutex_);
+    drop_all(DropReason::shutdown);
+    board_.drop_line(here(), requests_, DropReason::shutdown);
+}
+
+void RouterEndpoint::start() {
+    const std::lock_guard guard(mutex_);
+    open(ZMQ_ROUTER);
+    socket_.set(ZMQ_ROUTER_MANDATORY, 1);
+}
+
+std::unique_ptr<QueueingEndpoint::Line> RouterEndpoint::make_line(const RoutePtr& route) {
+    return std::make_unique<RouterLine>(board_, route);
+}
+
+void RouterEndpoint::drop_line(Line& line, DropReason reason, uint64_t now_ms) {
+    board_.drop_line({home_index(), now_ms}, static_cast<RouterLine&>(line).jobs, reason);
+}
+
+void RouterEndpoint::say_goodbye() {
+    board_.drop_line(here(), requests_, DropReason::shutdown);
+    if (socket_.is_open()) board_.dismiss_all(here());
+}
+
+void RouterEndpoint::run_due(uint64_t now_ms) {
+    board_.tick({home_index(), now_ms});
+    used_by(home_index());
+}
+
+uint64_t RouterEndpoint::next_own_due_ms() const { return board_.next_due_ms(); }
+
+void RouterEndpoint::accept(ShardIndex shard, const RoutePtr& route, std::string_view key,
+                            Delivery& delivery) {
+    const uint64_t now_ms = this->shard(shard).now_ms();
+    const std::lock_guard guard(mutex_);
+    if (is_over()) {
+        route->ledger().drop(shard, DropReason::shutdown);
+        delivery.worsen(Outcome::queue_full);
+        return;
+    }
+    used_by(shard);
+    auto& line = static_cast<RouterLine&>(line_of(route, now_ms));
+    const auto offered = board_.offer({shard, now_ms}, line.jobs, key, delivery);
+    if (offered == RouteAdmission::Offered::waiting) need_timer_at(line.jobs.next_due_ms());
+    need_timer_at(board_.next_due_ms());
+}
+
+bool RouterEndpoint::see_to_socket(ShardIndex shard) {
+    if (!socket_.is_open()) return false;
+    bool has_more = false;
+    if (shard == home_index()) {
+        has_more = read();
+    } else if ((socket_.events() & ZMQ_POLLIN) != 0 && !std::exchange(is_reading_due_, true)) {
+        post_home([this] {
+            {
+                const std::lock_guard guard(mutex_);
+                is_reading_due_ = false;
+            }
+            on_ready();
+        });
+    }
+    need_timer_at(board_.next_due_ms());
+    drained_perhaps();
+    return has_more;
+}
+
+// What the worker has sent before it went is read first.
+void RouterEndpoint::on_connection_closed(uint64_t connection) {
+    post_home([this, connection] {
+        const std::lock_guard guard(mutex_);
+        if (is_over()) return;
+        if (see_to_socket(home_index())) used_by(home_index());
+        board_.connection_lost(here(), connection);
+        used_by(home_index());
+    });
+}
+
+void RouterEndpoint::errand(std::function<void()> work) {
+    errands_.push_back(std::move(work));
+    if (errands_.size() == 1) post_home([this] { run_errands(); });
+}
+
+void RouterEndpoint::run_errands() {
+    std::vector<std::function<void()>> errands;
+    {
+        const std::lock_guard guard(mutex_);
+        errands.swap(errands_);
+    }
+    for (const auto& work : errands) work();
+    // Reading may have stopped for them.
+    const std::lock_guard guard(mutex_);
+    used_by(home_index());
+}
+
+void RouterEndpoint::publish_later(MessagePtr message) {
+    if (!message) return;
+    errand([this, message = std::move(message)] {
+        const MessageView& view = message->view();
+        const ShardIndex home = home_index();
+        if (view.hops >= Hub::kMostHops) return counters_.drop(home, DropReason::hops);
+        counters_.messages_received[static_cast<size_t>(view.qos)]->add(home);
+        const auto result = context_.home().hub().publish(view, publisher_);
+        if (result.outcome == Outcome::no_subscriber) {
+            counters_.drop(home, DropReason::no_subscriber);
+        }
+    });
+}
+
+}  // namespace trestle::zmq

@@ -1,0 +1,93 @@
+// A `router` endpoint: work that is acknowledged. Messages of its routes become jobs for the
+// service that the key names; workers and clients speak Majordomo 0.1 and 0.2 (plugins/zmq/work/).
+//
+// Any shard offers jobs and may send, under the lock. The home shard alone reads: what peers say is
+// taken under the lock, and what they have published through it (answers, dead letters) is
+// published afterwards without it, as `errands`.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/hub.h"
+#include "plugin_api/log.h"
+#include "zmq/message_reader.h"
+#include "zmq/queueing_endpoint.h"
+#include "zmq/work/answers.h"
+#include "zmq/work/job_board.h"
+#include "zmq/work/mdp.h"
+
+namespace trestle::zmq {
+
+class RouterEndpoint final : public QueueingEndpoint, private JobBoard::Outside {
+ public:
+    RouterEndpoint(EndpointContext& context, Context& zmq, EndpointOptions options);
+    ~RouterEndpoint() override;
+
+    void start() override;
+    void accept(ShardIndex shard, const RoutePtr& route, std::string_view key,
+                Delivery& delivery) override;
+
+ private:
+    struct RouterLine final : Line {
+        RouterLine(JobBoard& board, const RoutePtr& its_route)
+            : Line(its_route), jobs(board, its_route, its_route->options(), its_route->ledger()) {}
+        RouteAdmission& queue() override { return jobs; }
+        void route_changed() override { jobs.set_route(route); }
+        [[nodiscard]] bool is_idle() override { return jobs.is_idle(); }
+        JobLine jobs;
+    };
+
+    // All of these under the lock, unless said otherwise.
+    std::unique_ptr<Line> make_line(const RoutePtr& route) override;
+    void drop_line(Line& line, DropReason reason, uint64_t now_ms) override;
+    void run_due(uint64_t now_ms) override;
+    [[nodiscard]] uint64_t next_own_due_ms() const override;
+    void say_goodbye() override;
+    [[nodiscard]] bool has_takers() const override { return board_.workers() > 0; }
+    bool see_to_socket(ShardIndex shard) override;
+    void on_connection_closed(uint64_t connection) override;  // without the lock
+
+    // What peers say: router_in.cpp.
+    bool read();
+    void take_message();
+    void take_request(std::string_view peer, const PeerMessage& message);
+    void take_ready(std::string_view peer, const PeerMessage& message);
+    void take_from_worker(Worker& worker, const PeerMessage& message);
+    void take_nonsense(std::string_view peer, const char* what);
+    void refuse_worker(std::string_view peer, Dialect dialect, const char* why);
+    void complain(const char* what);
+    [[nodiscard]] At here() const { return {home_index(), context_.home().now_ms()}; }
+
+    // What they are told: router_out.cpp. The board's wishes come on any shard.
+    bool hand_out(const Lease& lease) override;
+    bool beat(const Worker& worker) override;
+    void dismiss(const Worker& worker) override;
+    void progress(const Job& job, JobBoard::Frames body) override;
+    void ended(const Job& job, JobEnd end, JobBoard::Frames body) override;
+    void answer(const ClientAddress& client, bool is_final, JobBoard::Frames body);
+    void respond(const Job& job, const EndWords& words, std::string_view payload);
+    [[nodiscard]] std::string meta_of(const Job& job) const;
+    [[nodiscard]] std::string id_of(const Job& job) const;
+    [[nodiscard]] ShardIndex cell() const { return Shard::current()->index(); }
+    /// To be run on the home shard, without the lock.
+    void errand(std::function<void()> work);
+    void publish_later(MessagePtr message);
+    void run_errands();  // without the lock
+
+    const std::string epoch_;
+    const RouteLedger request_ledger_;
+    JobBoard board_;
+    JobLine requests_;
+    MessageReader reader_;
+    FrameList frames_;
+    Publisher publisher_;
+    RepeatLimit log_limit_;
+    std::vector<std::function<void()>> errands_;
+    bool is_reading_due_ = false;
+    bool is_paused_ = false;
+};
+
+}  // namespace trestle::zmq

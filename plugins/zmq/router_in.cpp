@@ -1,0 +1,158 @@
+// What workers and clients say to a router.
+#include <utility>
+
+#include "zmq/router_endpoint.h"
+#include "zmq/work/packed_frames.h"
+
+namespace trestle::zmq {
+
+namespace {
+
+// Frames read in one go; then others get their turn.
+constexpr size_t kBatch = 512;
+// What is to be published may pile up to this number before reading stops.
+constexpr size_t kMostErrands = 1000;
+constexpr size_t kLongestService = 255;
+
+bool is_reserved(std::string_view service) {
+    return service.starts_with("mmi.") || service.starts_with("mqtt.");
+}
+
+}  // namespace
+
+// True when there is more.
+bool RouterEndpoint::read() {
+    if (is_paused_) return false;
+    size_t budget = kBatch;
+    while (budget > 0) {
+        if (errands_.size() >= kMostErrands) return false;  // `run_errands` goes on
+        if (context_.home().congested()) {
+            is_paused_ = true;
+            context_.home().when_clear([this, alive = alive()] {
+                if (alive.expired()) return;
+                const std::lock_guard guard(mutex_);
+                is_paused_ = false;
+                used_by(home_index());
+            });
+            return false;
+        }
+        switch (reader_.read(socket_, budget)) {
+            case MessageReader::Result::nothing:
+                if ((socket_.events() & ZMQ_POLLIN) == 0) return false;
+                break;
+            case MessageReader::Result::message:
+                take_message();
+                break;
+            case MessageReader::Result::unfinished:
+                break;
+        }
+    }
+    return true;
+}
+
+void RouterEndpoint::take_message() {
+    counters_.bytes_received->add(home_index(), reader_.size());
+    const auto all = reader_.frames();
+    if (all.size() < 2) return;
+    const std::string_view peer = all[0];
+    if (reader_.has_too_many()) return take_nonsense(peer, "too many frames");
+    if (reader_.size() > options_.max_message_size) {
+        counters_.drop(home_index(), DropReason::too_large);
+        return take_nonsense(peer, "a message that is too large");
+    }
+    const PeerMessage message = read_mdp(all.subspan(1));
+    switch (message.kind) {
+        case PeerMessage::Kind::nothing:
+            return;
+        case PeerMessage::Kind::bad:
+            counters_.drop(home_index(), DropReason::bad_frames);
+            return take_nonsense(peer, "frames of no protocol it speaks");
+        case PeerMessage::Kind::request:
+            return take_request(peer, message);
+        case PeerMessage::Kind::ready:
+            return take_ready(peer, message);
+        default:
+            break;
+    }
+    Worker* worker = board_.find(peer);
+    if (worker == nullptr) {
+        // It does not know that it is none (any more): told so, it begins anew.
+        if (message.kind == PeerMessage::Kind::disconnect) return;
+        write_mdp_disconnect(message.dialect, peer, frames_);
+        socket_.send_parts(frames_);
+        return;
+    }
+    if (worker->dialect != message.dialect) return take_nonsense(peer, "two protocols at once");
+    take_from_worker(*worker, message);
+}
+
+void RouterEndpoint::take_from_worker(Worker& worker, const PeerMessage& message) {
+    if (message.kind == PeerMessage::Kind::heartbeat) return board_.heard(here(), worker);
+    if (message.kind == PeerMessage::Kind::disconnect) return board_.leave(here(), worker);
+    const auto tag = read_tag(message.tag);
+    const bool is_reply = message.kind == PeerMessage::Kind::reply;
+    if (!tag) return take_nonsense(worker.peer, "a reply to nobody");
+    const auto answer = is_reply ? board_.reply(here(), worker, *tag, message.body)
+                                 : board_.progress(here(), worker, *tag, message.body);
+    // Said twice, or another's: that message alone is void.
+    if (answer == JobBoard::Answer::unknown) complain("a reply to a job that it does not have");
+}
+
+void RouterEndpoint::take_ready(std::string_view peer, const PeerMessage& message) {
+    if (board_.find(peer) != nullptr) return take_nonsense(peer, "READY from a worker it has");
+    if (is_reserved(message.service)) {
+        return refuse_worker(peer, message.dialect, "a service name that is reserved");
+    }
+    if (message.service.size() > kLongestService) {
+        return refuse_worker(peer, message.dialect, "a service name that is too long");
+    }
+    if (board_.workers() >= options_.router.max_workers) {
+        return refuse_worker(peer, message.dialect, "one worker too many");
+    }
+    if (is_over() || is_stopping()) {
+        write_mdp_disconnect(message.dialect, peer, frames_);
+        socket_.send_parts(frames_);
+        return;
+    }
+    const uint64_t connection = connection_of(reader_.frame(1).source_descriptor());
+    board_.join(here(), {.peer = peer,
+                         .connection = connection,
+                         .dialect = message.dialect,
+                         .service = message.service});
+}
+
+void RouterEndpoint::take_request(std::string_view peer, const PeerMessage& message) {
+    request_ledger_.matched->add(home_index());
+    auto client = std::make_unique<ClientAddress>();
+    client->peer = peer;
+    client->envelope.assign(message.envelope.begin(), message.envelope.end());
+    client->dialect = message.dialect;
+    client->service = message.service;
+    const std::string packed = pack_frames(message.body);
+    MessageView view;
+    view.payload = packed;
+    view.qos = Qos::at_least_once;
+    view.origin = context_.id();
+    Delivery delivery(Message::copy_of(view), publisher_, context_.home());
+    board_.request(here(), requests_, std::move(client), delivery);
+}
+
+void RouterEndpoint::complain(const char* what) {
+    counters_.protocol_errors->add(home_index());
+    context_.log().limited(log_limit_, RepeatLimit::Clock::now(), LogLevel::warn,
+                           "a peer has sent {}", what);
+}
+
+// A worker that cannot be understood is told to go: what it has goes to others.
+void RouterEndpoint::take_nonsense(std::string_view peer, const char* what) {
+    complain(what);
+    if (Worker* worker = board_.find(peer)) board_.dismiss(here(), *worker);
+}
+
+void RouterEndpoint::refuse_worker(std::string_view peer, Dialect dialect, const char* why) {
+    complain(why);
+    write_mdp_disconnect(dialect, peer, frames_);
+    socket_.send_parts(frames_);
+}
+
+}  // namespace trestle::zmq

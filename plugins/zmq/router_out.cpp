@@ -1,0 +1,119 @@
+// What a router tells workers and clients, and what it has published for them.
+#include <algorithm>
+#include <utility>
+
+#include "core/properties.h"
+#include "zmq/meta.h"
+#include "zmq/router_endpoint.h"
+#include "zmq/work/packed_frames.h"
+
+namespace trestle::zmq {
+
+std::string RouterEndpoint::id_of(const Job& job) const { return epoch_ + write_tag(job.number); }
+
+std::string RouterEndpoint::meta_of(const Job& job) const {
+    const uint64_t now_ms = Shard::current()->now_ms();
+    const auto& item = job.item;
+    const uint64_t waited_ms = now_ms - std::min(item.entered_ms, now_ms);
+    const std::string id = id_of(job);
+    return write_meta({.message = item.message->view(),
+                       .qos = item.qos,
+                       .client = item.client,
+                       .user = item.user,
+                       .taken_ms = wall_clock_ms() - waited_ms,
+                       .now_ms = now_ms,
+                       .id = id,
+                       .attempt = job.attempts});
+}
+
+bool RouterEndpoint::hand_out(const Lease& lease) {
+    if (!socket_.is_open()) return false;
+    const Job& job = *lease.job;
+    const MessageView& message = job.item.message->view();
+    const std::string tag = write_tag(lease.tag);
+    begin_mdp_request(lease.worker->dialect, lease.worker->peer, tag, frames_);
+    std::string meta;
+    if (job.client) {
+        unpack_frames(message.payload, frames_);
+    } else {
+        if (wants_meta()) meta = meta_of(job);
+        const auto body = make_frames(options_.frames, job.item.key, meta, message.payload);
+        frames_.insert(frames_.end(), body.parts.begin(), body.parts.begin() + body.count);
+    }
+    if (socket_.send_parts(frames_) != Socket::Sent::yes) return false;
+    if (!job.client) count_sent(cell(), job.item.key, message, job.item.qos);
+    return true;
+}
+
+bool RouterEndpoint::beat(const Worker& worker) {
+    write_mdp_heartbeat(worker.dialect, worker.peer, frames_);
+    // One that does not read gets no more of them; its lease or its connection will end.
+    return socket_.is_open() && socket_.send_parts(frames_) != Socket::Sent::gone;
+}
+
+void RouterEndpoint::dismiss(const Worker& worker) {
+    if (!socket_.is_open()) return;
+    write_mdp_disconnect(worker.dialect, worker.peer, frames_);
+    socket_.send_parts(frames_);
+}
+
+void RouterEndpoint::answer(const ClientAddress& client, bool is_final, JobBoard::Frames body) {
+    if (!socket_.is_open()) return;
+    begin_mdp_answer(client, is_final, frames_);
+    frames_.insert(frames_.end(), body.begin(), body.end());
+    if (socket_.send_parts(frames_) != Socket::Sent::yes) {
+        counters_.drop(cell(), DropReason::no_subscriber);
+    }
+}
+
+void RouterEndpoint::respond(const Job& job, const EndWords& words, std::string_view payload) {
+    const MessageView& message = job.item.message->view();
+    if (!ApplicationProperties(message.properties).response_topic()) return;
+    const std::string id = id_of(job);
+    publish_later(make_response(message,
+                                {.status = words.status,
+                                 .reason = words.reason,
+                                 .attempts = job.attempts,
+                                 .topic = message.topic,
+                                 .id = id},
+                                payload, context_.id()));
+}
+
+void RouterEndpoint::progress(const Job& job, JobBoard::Frames body) {
+    if (job.client) {
+        // 0.1 has no parts of answers.
+        if (job.client->dialect != Dialect::mdp1) answer(*job.client, false, body);
+    } else if (!body.empty()) {
+        respond(job, {"206", ""}, body.back());
+    }
+}
+
+void RouterEndpoint::ended(const Job& job, JobEnd end, JobBoard::Frames body) {
+    if (job.client) {
+        if (end == JobEnd::replied) answer(*job.client, true, body);
+        return;
+    }
+    const EndWords words = words_for(end, board_.is_served(job.service->name));
+    // A reply without a body is an acknowledgement and nothing else.
+    if (end != JobEnd::replied) {
+        respond(job, words, {});
+    } else if (!body.empty()) {
+        respond(job, words, body.back());
+    }
+    const std::string& dead_letter = job.line.options().dead_letter;
+    const bool is_given_up =
+        end == JobEnd::timed_out || end == JobEnd::used_up || end == JobEnd::refused;
+    if (!is_given_up || dead_letter.empty()) return;
+    const MessageView& message = job.item.message->view();
+    const std::string id = id_of(job);
+    const bool has_reason = end == JobEnd::refused && !body.empty();
+    publish_later(make_dead_letter(message,
+                                   {.status = words.status,
+                                    .reason = has_reason ? body.back() : words.reason,
+                                    .attempts = job.attempts,
+                                    .topic = message.topic,
+                                    .id = id},
+                                   dead_letter));
+}
+
+}  // namespace trestle::zmq

@@ -1,0 +1,199 @@
+// The job board: which worker does which job when. Services, leases, attempts, time-outs, tags.
+//
+// No sockets, no threads, no clock: each call says which shard it is on, for the counters, and what
+// time it is; what is to be sent goes out through `Outside`. Owned by a router endpoint and guarded
+// by its lock. Jobs enter through their line (work/job_line.h), which bounds them.
+//
+// A lease ends by the worker's reply, by giving it back, when the worker leaves, or at its time:
+// `lease_ms` after the worker was last heard of in between, at most `max_lease_ms`. A job that
+// comes back without a reply goes before all that came after it, until `max_attempts`. The first
+// reply settles a job, whoever gives it. A worker that holds nothing must be heard of within
+// `liveness` heartbeats; one that holds something need not, as a worker that is busy may not talk.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/counters.h"
+#include "core/route_admission.h"
+#include "zmq/work/job.h"
+#include "zmq/work/job_line.h"
+
+namespace trestle::zmq {
+
+/// When and where something happens.
+struct At {
+    ShardIndex shard = 0;
+    uint64_t now_ms = 0;
+};
+
+struct BoardRules {
+    uint64_t heartbeat_ms = 2500;
+    uint32_t liveness = 3;
+    uint64_t lease_ms = 30'000;
+    uint64_t max_lease_ms = 600'000;
+    uint32_t max_attempts = 5;
+};
+
+/// What the board counts; null: nobody asks.
+struct BoardCounters {
+    Gauge* workers = nullptr;
+    Counter* redeliveries = nullptr;
+    Counter* late_replies = nullptr;
+    Counter* expired_leases = nullptr;
+};
+
+/// How a job ended.
+enum class JobEnd : uint8_t {
+    replied,
+    timed_out,  ///< `timeout_ms` passed
+    used_up,    ///< `max_attempts` workers did not reply
+    refused,    ///< a worker said that no worker ever could
+    dropped,    ///< by a limit of its line, its expiry, a reload or the end
+};
+
+class JobBoard {
+ public:
+    using Frames = std::span<const std::string_view>;
+
+    /// What the board asks for. None of these may call the board.
+    class Outside {
+     public:
+        virtual ~Outside() = default;
+        /// Sends a job to the lease's worker. False: it cannot be reached, and leaves.
+        virtual bool hand_out(const Lease& lease) = 0;
+        /// Sends a heartbeat. False: it cannot be reached, and leaves.
+        virtual bool beat(const Worker& worker) = 0;
+        /// Tells a worker to go; it leaves.
+        virtual void dismiss(const Worker& worker) = 0;
+        /// Something of the answer, before its end.
+        virtual void progress(const Job& job, Frames body) = 0;
+        /// The job is about to be forgotten; the books are done, the publisher is told after this.
+        /// `body` is the worker's answer or its reason.
+        virtual void ended(const Job& job, JobEnd end, Frames body) = 0;
+    };
+
+    JobBoard(const BoardRules& rules, Outside& outside, const BoardCounters& counters,
+             uint64_t first_tag);
+    ~JobBoard();
+    JobBoard(const JobBoard&) = delete;
+    JobBoard& operator=(const JobBoard&) = delete;
+
+    // Jobs.
+
+    /// Offers a message to its line, and hands out what can be.
+    RouteAdmission::Offered offer(At at, JobLine& line, std::string_view service,
+                                  Delivery& delivery);
+    /// The same of a client's request.
+    RouteAdmission::Offered request(At at, JobLine& line, std::unique_ptr<ClientAddress> client,
+                                    Delivery& delivery);
+    /// Ends all jobs of a line, and refuses who waits for room in it.
+    void drop_line(At at, JobLine& line, DropReason reason);
+    /// Some worker has this service.
+    [[nodiscard]] bool is_served(std::string_view service) const;
+
+    // Workers. `Worker` pointers are good until the next call.
+
+    [[nodiscard]] Worker* find(std::string_view peer);
+    struct Newcomer {
+        std::string_view peer;
+        uint64_t connection = 0;
+        Dialect dialect = Dialect::mdp1;
+        std::string_view service;
+        uint32_t window = 1;
+    };
+    /// A worker offers a service. The peer has no worker yet.
+    void join(At at, const Newcomer& worker);
+    /// It leaves, says goodbye or cannot be reached: what it holds goes to others.
+    void leave(At at, Worker& worker);
+    /// The same, of all workers of a connection.
+    void connection_lost(At at, uint64_t connection);
+    /// The same, and it is told to go.
+    void dismiss(At at, Worker& worker);
+    /// It is alive: its leases go on.
+    void heard(At at, Worker& worker);
+    void set_window(At at, Worker& worker, uint32_t window);
+
+    enum class Answer : uint8_t {
+        settled,
+        late,     ///< the job had ended, or was no longer with this worker
+        unknown,  ///< this worker holds no such tag
+    };
+    Answer reply(At at, Worker& worker, uint64_t tag, Frames body);
+    /// Part of an answer, and a sign of life.
+    Answer progress(At at, Worker& worker, uint64_t tag, Frames body);
+    /// More time for one lease.
+    Answer extend(At at, Worker& worker, uint64_t tag);
+    struct GiveBack {
+        uint64_t delay_ms = 0;
+        bool for_good = false;  ///< no other worker is to try
+        Frames reason = {};
+    };
+    Answer give_back(At at, Worker& worker, uint64_t tag, const GiveBack& how);
+    /// Tells every worker to go; what they hold comes back.
+    void dismiss_all(At at);
+
+    // Time.
+
+    /// Does what is due.
+    void tick(At at);
+    /// When `tick` has to be called next.
+    [[nodiscard]] uint64_t next_due_ms() const;
+
+    [[nodiscard]] size_t workers() const { return workers_.size(); }
+    [[nodiscard]] size_t services() const { return services_.size(); }
+    [[nodiscard]] size_t leases() const { return leases_.size() - free_leases_.size(); }
+
+ private:
+    friend class JobLine;
+    void add(JobLine& line, RouteAdmission::Item item);
+    void drop(ShardIndex shard, Job& job, DropReason reason);
+
+    Service& service_named(std::string_view name);
+    void look_at(Service& service);
+    void work_off(At at);
+    void hand_out_jobs(At at, Service& service);
+    bool lease(At at, Job& job, Worker& worker);
+    void show(Job& job);
+    void take_back(At at, Job& job, uint64_t delay_ms);
+    void unlink(ShardIndex shard, Job& job);
+    void finish(At at, Job& job, JobEnd end, Frames body);
+    void settle(ShardIndex shard, Job& job, JobEnd end) const;
+    void forget(Job& job);
+
+    Lease& new_lease(Job& job, Worker& worker);
+    Lease* lease_of(const Worker& worker, uint64_t tag);
+    void renew(At at, Lease& lease);
+    void lapse(Lease& lease);
+    void free_lease(Lease& lease);
+    void give_room(Worker& worker);
+    void remove(At at, Worker& worker);
+
+    void end_overdue_jobs(At at);
+    void end_overdue_leases(At at);
+    void show_delayed(At at);
+    void beat(At at);
+
+    const BoardRules rules_;
+    Outside& outside_;
+    const BoardCounters counters_;
+    uint64_t next_job_ = 1;
+    uint64_t next_serial_;
+    Job* newest_ = nullptr;  // what `add` has made last
+    std::unordered_map<std::string, Service> services_;
+    std::unordered_map<std::string, Worker> workers_;
+    std::deque<Lease> leases_;  // by place
+    std::vector<uint32_t> free_leases_;
+    JobsByDeadline by_deadline_;
+    JobsByDelay by_delay_;
+    LeasesByDue by_due_;
+    std::vector<Service*> due_;
+    uint64_t next_beat_ms_ = kNever;
+};
+
+}  // namespace trestle::zmq
