@@ -35,12 +35,12 @@ HubShard::~HubShard() = default;
 MatchResult& HubShard::match(std::string_view topic, MatchPtr& memo, MatchPtr& large) {
     auto& index = hub_.index_;
     if (memo && memo->valid_for(topic, index)) return *memo;
-    const size_t hash = std::hash<std::string_view>()(topic);
-    MatchPtr result = cache_.slot(hash);
+    const uint64_t hash = SubscriptionIndex::hash_of(topic);
+    MatchPtr result = cache_.find(hash);
     if (!result || !result->valid_for(topic, index)) {
         const IndexLock::Reader guard(hub_.lock_, index_);
-        result = make_match(topic, index, hub_.routes_, index_);
-        cache_.put(hash, result);
+        result = make_match(topic, hash, index, hub_.routes_, index_);
+        cache_.put(result);
     }
     MatchPtr& keeper = result->bytes <= MatchCache::kMostKept ? memo : large;
     keeper = std::move(result);
@@ -84,7 +84,7 @@ void HubShard::deliver_local(MatchResult& found, Delivery& delivery) {
             bool any = false;
             {
                 const IndexLock::Reader guard(hub_.lock_, index_);
-                any = match_without_no_local(found.topic, hub_.index_, self, rest);
+                any = match_without_no_local(found.topic(), hub_.index_, self, rest);
             }
             if (any) local.subscriber->deliver(delivery, rest);
             continue;
@@ -192,14 +192,14 @@ void Hub::set_routes(std::vector<RoutePtr> routes) {
     for (size_t number = 0; number < routes_.size(); ++number) {
         if (routes_[number]) {
             index_.remove_route(routes_[number]->mapping().mqtt_filter(),
-                                static_cast<SubscriptionIndex::RouteNumber>(number));
+                                static_cast<RouteNumber>(number));
         }
     }
     routes_ = std::move(routes);
     for (size_t number = 0; number < routes_.size(); ++number) {
         if (routes_[number] && routes_[number]->to() != 0) {
             index_.add_route(routes_[number]->mapping().mqtt_filter(),
-                             static_cast<SubscriptionIndex::RouteNumber>(number));
+                             static_cast<RouteNumber>(number));
         }
     }
 }

@@ -18,35 +18,52 @@ struct Builder {
     const RouteTable& routes;
     ShardIndex shard;
 
-    static void visit(void* context, SubscriptionIndex::Filter& filter) {
+    static void visit(void* context, IndexedFilter& filter) {
         static_cast<Builder*>(context)->add(filter);
     }
 
-    void add(const SubscriptionIndex::Filter& filter) {
+    void add(const IndexedFilter& filter) {
+        // A filter names each subscriber once: only other filters can have named it before.
+        const size_t before = result.local.size();
+        if (filter.entries.size() > 1) result.local.reserve(before + filter.entries.size());
         for (const auto& entry : filter.entries) {
-            if (entry.who.shard == shard) {
-                add_local(entry);
-            } else {
+            if (entry.who.shard != shard) {
                 result.other_shards |= uint64_t{1} << entry.who.shard;
+                continue;
             }
+            auto* local = find(entry.who.subscriber, before);
+            if (local == nullptr) {
+                local =
+                    &result.local.emplace_back(MatchResult::Local{entry.who.subscriber, false, {}});
+            }
+            local->some_no_local |= entry.options.no_local;
+            merge(local->match, entry.options);
         }
         for (const auto& group : filter.groups) result.shared.push_back(group);
         for (const auto number : filter.routes) add_route(number);
     }
 
-    void add_local(const SubscriptionIndex::Entry& entry) {
-        const auto [at, fresh] = seen_.emplace(entry.who.subscriber, result.local.size());
-        if (fresh) result.local.push_back({entry.who.subscriber, false, {}});
-        auto& local = result.local[at->second];
-        local.some_no_local |= entry.options.no_local;
-        merge(local.match, entry.options);
+    // Among the first `count`.
+    MatchResult::Local* find(const Subscriber* subscriber, size_t count) {
+        if (count > kFew) return find_in_many(subscriber, count);
+        for (size_t i = 0; i < count; ++i) {
+            if (result.local[i].subscriber == subscriber) return &result.local[i];
+        }
+        return nullptr;
+    }
+    MatchResult::Local* find_in_many(const Subscriber* subscriber, size_t count) {
+        for (; indexed_ < count; ++indexed_) {
+            places_.emplace(result.local[indexed_].subscriber, indexed_);
+        }
+        const auto found = places_.find(subscriber);
+        return found == places_.end() ? nullptr : &result.local[found->second];
     }
 
     // Of several routes to one endpoint the more specific one delivers; the earlier one on a tie.
-    void add_route(SubscriptionIndex::RouteNumber number) {
+    void add_route(RouteNumber number) {
         const RoutePtr& route = number < routes.size() ? routes[number] : kNoRoute;
         std::string key;
-        if (!route || !route->key_for(result.topic, key)) return;
+        if (!route || !route->key_for(result.topic(), key)) return;
         for (auto& other : result.routes) {
             if (other.route->to() != route->to()) continue;
             const auto order = route->mapping().compare_specificity(other.route->mapping());
@@ -63,11 +80,13 @@ struct Builder {
     }
 
     inline static const RoutePtr kNoRoute;
-    std::unordered_map<const Subscriber*, size_t> seen_;  // its place in result.local
+    static constexpr size_t kFew = 16;
+    std::unordered_map<const Subscriber*, size_t> places_;  // in result.local, when they are many
+    size_t indexed_ = 0;
 };
 
-size_t bytes_of(const MatchResult& result) {
-    size_t bytes = sizeof result + result.topic.capacity() +
+uint32_t bytes_of(const MatchResult& result) {
+    size_t bytes = sizeof result + result.topic().size() +
                    result.local.capacity() * sizeof(MatchResult::Local) +
                    result.routes.capacity() * sizeof(MatchResult::Routed) +
                    result.shared.capacity() * sizeof(SharedGroupPtr);
@@ -75,31 +94,73 @@ size_t bytes_of(const MatchResult& result) {
         bytes += local.match.subscription_ids.capacity() * sizeof(uint32_t);
     }
     for (const auto& routed : result.routes) bytes += routed.key.capacity();
-    return bytes;
+    return static_cast<uint32_t>(std::min<size_t>(bytes, UINT32_MAX));
 }
 
 }  // namespace
 
-void MatchCache::put(size_t hash, MatchPtr result) {
-    MatchPtr& slot = slots_[hash % kSlots];
-    if (slot) bytes_ -= slot->bytes;
-    slot = nullptr;
-    if (bytes_ + result->bytes > kMostBytes) {
-        for (auto& other : slots_) other = nullptr;
-        bytes_ = 0;
+const MatchPtr& MatchCache::find(uint64_t hash) const {
+    static const MatchPtr kNone;
+    const Set& set = sets_[place(hash)];
+    for (size_t way = 0; way < kWays; ++way) {
+        if (set.hashes[way] == hash) return set.results[way];
     }
-    bytes_ += result->bytes;
-    slot = std::move(result);
+    return kNone;
 }
 
-MatchPtr make_match(std::string_view topic, const SubscriptionIndex& index,
+// In the place of its own topic, or in a free one.
+bool MatchCache::put_if_room(MatchPtr& result) {
+    Set& set = sets_[place(result->hash)];
+    for (const bool fresh : {false, true}) {
+        for (size_t way = 0; way < kWays; ++way) {
+            auto& there = set.results[way];
+            if (fresh ? there != nullptr : set.hashes[way] != result->hash) continue;
+            if (there) bytes_ -= there->bytes;
+            bytes_ += result->bytes;
+            set.hashes[way] = result->hash;
+            there = std::move(result);
+            return true;
+        }
+    }
+    return false;
+}
+
+void MatchCache::put(MatchPtr result) {
+    if (bytes_ + result->bytes > kMostBytes) clear();
+    while (!put_if_room(result)) {
+        if (sets_.size() < kMostSets) {
+            grow();
+            continue;
+        }
+        auto& victim = sets_[place(result->hash)].results[turn_++ % kWays];
+        bytes_ -= victim->bytes;
+        victim = nullptr;
+    }
+}
+
+void MatchCache::grow() {
+    std::vector<Set> former(sets_.size() * 2);
+    former.swap(sets_);
+    bytes_ = 0;
+    for (auto& set : former) {
+        for (auto& result : set.results) {
+            if (result) put_if_room(result);  // what finds no room goes
+        }
+    }
+}
+
+void MatchCache::clear() {
+    for (auto& set : sets_) set = Set();
+    bytes_ = 0;
+}
+
+MatchPtr make_match(std::string_view topic, uint64_t hash, const SubscriptionIndex& index,
                     const RouteTable& routes, ShardIndex shard) {
-    MatchPtr result(new MatchResult);
-    result->topic = topic;
-    result->bucket = SubscriptionIndex::bucket_of(topic);
-    result->generation = index.generation(result->bucket);
+    MatchPtr result(WithText<MatchResult>::make(topic));
+    result->hash = hash;
+    result->generation = index.generation(SubscriptionIndex::bucket_of(hash));
     Builder builder{*result, routes, shard, {}};
-    index.match(topic, &Builder::visit, &builder);
+    index.match(topic, hash, {&Builder::visit, &builder});
     result->bytes = bytes_of(*result);
     return result;
 }
@@ -111,17 +172,16 @@ bool match_without_no_local(std::string_view topic, const SubscriptionIndex& ind
         SubscriptionMatch& out;
         bool any = false;
     } context{self, out};
-    index.match(
-        topic,
-        [](void* opaque, SubscriptionIndex::Filter& filter) {
-            auto& c = *static_cast<Context*>(opaque);
-            for (const auto& entry : filter.entries) {
-                if (entry.who.subscriber != c.self || entry.options.no_local) continue;
-                merge(c.out, entry.options);
-                c.any = true;
-            }
-        },
-        &context);
+    index.match(topic, SubscriptionIndex::hash_of(topic),
+                {[](void* opaque, IndexedFilter& filter) {
+                     auto& c = *static_cast<Context*>(opaque);
+                     for (const auto& entry : filter.entries) {
+                         if (entry.who.subscriber != c.self || entry.options.no_local) continue;
+                         merge(c.out, entry.options);
+                         c.any = true;
+                     }
+                 },
+                 &context});
     return context.any;
 }
 

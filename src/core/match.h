@@ -5,8 +5,9 @@
 // valid that long: a subscriber leaves the index before it dies. Routes are held.
 #pragma once
 
+#include <array>
+#include <boost/container/small_vector.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
-#include <boost/smart_ptr/intrusive_ref_counter.hpp>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -14,12 +15,14 @@
 
 #include "core/route.h"
 #include "core/subscription_index.h"
+#include "core/with_text.h"
 
 namespace trestle {
 
 using RouteTable = std::vector<RoutePtr>;  // by route number; removed ones are null
 
-struct MatchResult : boost::intrusive_ref_counter<MatchResult, boost::thread_unsafe_counter> {
+/// Always made with the topic behind it, as WithText<MatchResult>.
+struct MatchResult {
     struct Local {
         Subscriber* subscriber;
         bool some_no_local;  ///< one of the merged subscriptions asked for "no local"
@@ -30,27 +33,35 @@ struct MatchResult : boost::intrusive_ref_counter<MatchResult, boost::thread_uns
         std::string key;  ///< rendered once per topic
     };
 
-    std::string topic;
-    size_t bucket = 0;
+    uint32_t references = 0;  // of one shard
+    uint32_t bytes = 0;       ///< about the memory that it takes
     uint64_t generation = 0;
-    std::vector<Local> local;
+    uint64_t hash = 0;          ///< of the topic
+    uint64_t other_shards = 0;  ///< bit per shard that has subscribers for the topic
+    boost::container::small_vector<Local, 1> local;
     std::vector<Routed> routes;
     std::vector<SharedGroupPtr> shared;  ///< of each, exactly one member gets the message
-    uint64_t other_shards = 0;           ///< bit per shard that has subscribers for the topic
-    size_t bytes = 0;                    ///< about the memory that it takes
 
+    [[nodiscard]] std::string_view topic() const {
+        return static_cast<const WithText<MatchResult>*>(this)->text();
+    }
     [[nodiscard]] bool nobody() const {
         return local.empty() && routes.empty() && shared.empty() && other_shards == 0;
     }
     [[nodiscard]] bool valid_for(std::string_view wanted, const SubscriptionIndex& index) const {
-        return generation == index.generation(bucket) && topic == wanted;
+        return generation == index.generation(SubscriptionIndex::bucket_of(hash)) &&
+               topic() == wanted;
     }
 };
 
-using MatchPtr = boost::intrusive_ptr<MatchResult>;
+inline void intrusive_ptr_add_ref(MatchResult* result) noexcept { ++result->references; }
+inline void intrusive_ptr_release(MatchResult* result) noexcept {
+    if (--result->references != 0) return;
+    WithText<MatchResult>::destroy(static_cast<WithText<MatchResult>*>(result));
+}
 
-/// Looks the topic up; the caller holds the reader lock of `shard`.
-MatchPtr make_match(std::string_view topic, const SubscriptionIndex& index,
+/// Looks the topic up, whose hash this is; the caller holds the reader lock of `shard`.
+MatchPtr make_match(std::string_view topic, uint64_t hash, const SubscriptionIndex& index,
                     const RouteTable& routes, ShardIndex shard);
 
 /// The options that apply to a publisher which subscribes itself: its "no local" subscriptions do
@@ -58,22 +69,39 @@ MatchPtr make_match(std::string_view topic, const SubscriptionIndex& index,
 bool match_without_no_local(std::string_view topic, const SubscriptionIndex& index,
                             const Subscriber* self, SubscriptionMatch& out);
 
-/// A table of the topics seen last, one slot per hash. Starts anew when it holds too much: topics
-/// can be long, and each may have thousands of subscribers.
+/// A table of the topics seen last, in sets of four that lie on one cache line: what is not in its
+/// set is not there. Grows as it fills, and starts anew when it holds too much: topics can be long,
+/// and each may have thousands of subscribers.
 class MatchCache {
  public:
     static constexpr size_t kMostBytes = 64u << 20;
+    static constexpr size_t kMostTopics = 65'536;
     /// Publishers keep a result of their own up to this size; there are many of them.
     static constexpr size_t kMostKept = 4096;
 
-    [[nodiscard]] const MatchPtr& slot(size_t hash) const { return slots_[hash % kSlots]; }
-    void put(size_t hash, MatchPtr result);
+    MatchCache() : sets_(kFewestSets) {}
+    /// Null when there is none with this hash. It may be of another topic, or out of date.
+    [[nodiscard]] const MatchPtr& find(uint64_t hash) const;
+    void put(MatchPtr result);
     [[nodiscard]] size_t bytes() const { return bytes_; }
 
  private:
-    static constexpr size_t kSlots = 8192;
-    std::vector<MatchPtr> slots_ = std::vector<MatchPtr>(kSlots);
+    static constexpr size_t kWays = 4;
+    static constexpr size_t kFewestSets = 64;
+    static constexpr size_t kMostSets = kMostTopics / kWays;
+    struct alignas(64) Set {
+        std::array<uint64_t, kWays> hashes{};
+        std::array<MatchPtr, kWays> results;
+    };
+    // The index's tables use the lower bits.
+    [[nodiscard]] size_t place(uint64_t hash) const { return (hash >> 32) & (sets_.size() - 1); }
+    bool put_if_room(MatchPtr& result);
+    void grow();
+    void clear();
+
+    std::vector<Set> sets_;
     size_t bytes_ = 0;
+    size_t turn_ = 0;  // whose turn it is to leave a full set
 };
 
 }  // namespace trestle

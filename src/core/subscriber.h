@@ -14,6 +14,9 @@ namespace trestle {
 
 class Subscriber;
 struct MatchResult;
+void intrusive_ptr_add_ref(MatchResult* result) noexcept;
+void intrusive_ptr_release(MatchResult* result) noexcept;
+using MatchPtr = boost::intrusive_ptr<MatchResult>;
 
 /// How a client subscribed to one filter (MQTT 5.0 section 3.8.3.1).
 struct SubscribeOptions {
@@ -31,7 +34,7 @@ struct Publisher {
     std::string client_id;
     std::string user;
     /// The last topic's match: most publishers repeat their topics.
-    boost::intrusive_ptr<MatchResult> last_match;
+    MatchPtr last_match;
 };
 
 /// One message on its way to its receivers; lives on the publisher's stack.

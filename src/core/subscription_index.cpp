@@ -4,138 +4,59 @@
 
 namespace trestle {
 
-struct SubscriptionIndex::Node {
-    ByText<std::unique_ptr<Node>> children;
-    std::unique_ptr<Node> plus;
-    Filter here;  // filters that end at this level
-    Filter rest;  // filters that end in '#' below this level
-
-    [[nodiscard]] bool empty() const {
-        return children.empty() && !plus && here.empty() && rest.empty();
-    }
-};
-
 namespace {
 
 bool has_wildcard(std::string_view filter) {
     return filter.find_first_of("+#") != std::string_view::npos;
 }
 
-/// Splits off the first level; false when it was the last.
-bool next_level(std::string_view& rest, std::string_view& level) {
-    const auto slash = rest.find('/');
-    if (slash == std::string_view::npos) {
-        level = rest;
-        return false;
-    }
-    level = rest.substr(0, slash);
-    rest.remove_prefix(slash + 1);
-    return true;
-}
-
 }  // namespace
 
-SubscriptionIndex::SubscriptionIndex() : root_(std::make_unique<Node>()) {}
-SubscriptionIndex::~SubscriptionIndex() = default;
-
-size_t SubscriptionIndex::bucket_of(std::string_view topic) {
-    return std::hash<std::string_view>()(topic) % kBuckets;
+SubscriptionIndex::SubscriptionIndex() = default;
+SubscriptionIndex::~SubscriptionIndex() {
+    exact_.for_each([](Exact* exact) { Exact::destroy(exact); });
 }
 
-SubscriptionIndex::Filter& SubscriptionIndex::at(std::string_view filter) {
-    if (!has_wildcard(filter)) {
-        const auto found = exact_.find(filter);
-        if (found != exact_.end()) return found->second;
-        return exact_[std::string(filter)];
-    }
-    Node* node = root_.get();
-    std::string_view level;
-    for (bool more = true; more;) {
-        more = next_level(filter, level);
-        if (level == "#") return node->rest;
-        if (level == "+") {
-            if (!node->plus) node->plus = std::make_unique<Node>();
-            node = node->plus.get();
-            continue;
-        }
-        auto child = node->children.find(level);
-        if (child == node->children.end()) {
-            child = node->children.emplace(level, std::make_unique<Node>()).first;
-        }
-        node = child->second.get();
-    }
-    return node->here;
+SubscriptionIndex::Exact* SubscriptionIndex::find_exact(std::string_view filter,
+                                                        uint64_t hash) const {
+    return exact_.find(hash, [&](const Exact& exact) { return exact.text() == filter; });
 }
 
-SubscriptionIndex::Filter* SubscriptionIndex::find(std::string_view filter) {
-    if (!has_wildcard(filter)) {
-        const auto found = exact_.find(filter);
-        return found == exact_.end() ? nullptr : &found->second;
+IndexedFilter& SubscriptionIndex::at(std::string_view filter) {
+    if (has_wildcard(filter)) return tree_.at(filter);
+    const uint64_t hash = hash_of(filter);
+    Exact* exact = find_exact(filter, hash);
+    if (exact == nullptr) {
+        exact = Exact::make(filter);
+        exact_.insert(hash, exact);
     }
-    Node* node = root_.get();
-    std::string_view level;
-    for (bool more = true; more;) {
-        more = next_level(filter, level);
-        if (level == "#") return &node->rest;
-        if (level == "+") {
-            node = node->plus.get();
-        } else {
-            const auto child = node->children.find(level);
-            node = child == node->children.end() ? nullptr : child->second.get();
-        }
-        if (node == nullptr) return nullptr;
-    }
-    return &node->here;
+    return *exact;
+}
+
+IndexedFilter* SubscriptionIndex::find(std::string_view filter) const {
+    return has_wildcard(filter) ? tree_.find(filter) : find_exact(filter, hash_of(filter));
 }
 
 void SubscriptionIndex::changed(std::string_view filter) {
     auto& generation =
-        has_wildcard(filter) ? wildcard_generation_ : exact_generation_[bucket_of(filter)];
+        has_wildcard(filter) ? wildcard_generation_ : exact_generation_[bucket_of(hash_of(filter))];
     generation.fetch_add(1, std::memory_order_release);
 }
 
-// Drops what became empty, from the leaf upwards.
 void SubscriptionIndex::prune(std::string_view filter) {
-    if (!has_wildcard(filter)) {
-        const auto found = exact_.find(filter);
-        if (found != exact_.end() && found->second.empty()) exact_.erase(found);
-        return;
-    }
-    struct Step {
-        Node* parent;
-        std::string_view level;
-    };
-    std::vector<Step> path;
-    Node* node = root_.get();
-    std::string_view level;
-    for (bool more = true; more && node != nullptr;) {
-        more = next_level(filter, level);
-        if (level == "#") break;
-        path.push_back({node, level});
-        if (level == "+") {
-            node = node->plus.get();
-        } else {
-            const auto child = node->children.find(level);
-            node = child == node->children.end() ? nullptr : child->second.get();
-        }
-    }
-    while (node != nullptr && node->empty() && !path.empty()) {
-        const Step step = path.back();
-        path.pop_back();
-        if (step.level == "+") {
-            step.parent->plus.reset();
-        } else {
-            step.parent->children.erase(step.parent->children.find(step.level));
-        }
-        node = step.parent;
-    }
+    if (has_wildcard(filter)) return tree_.prune(filter);
+    const uint64_t hash = hash_of(filter);
+    Exact* exact = find_exact(filter, hash);
+    if (exact == nullptr || !exact->empty()) return;
+    exact_.erase(hash, exact);
+    Exact::destroy(exact);
 }
 
 bool SubscriptionIndex::add(std::string_view filter, SubscriberRef who,
                             const SubscribeOptions& options) {
     auto& entries = at(filter).entries;
     changed(filter);
-    const auto mine = std::ranges::find(entries, who, &Entry::who);
+    const auto mine = std::ranges::find(entries, who, &IndexedFilter::Entry::who);
     if (mine != entries.end()) {
         mine->options = options;
         return true;
@@ -176,10 +97,10 @@ bool SubscriptionIndex::add_shared(std::string_view filter, std::string_view nam
 }
 
 bool SubscriptionIndex::remove(std::string_view filter, SubscriberRef who) {
-    Filter* found = find(filter);
+    IndexedFilter* found = find(filter);
     if (found == nullptr) return false;
     auto& entries = found->entries;
-    const auto mine = std::ranges::find(entries, who, &Entry::who);
+    const auto mine = std::ranges::find(entries, who, &IndexedFilter::Entry::who);
     if (mine == entries.end()) return false;
     *mine = entries.back();
     entries.pop_back();
@@ -192,7 +113,7 @@ bool SubscriptionIndex::remove(std::string_view filter, SubscriberRef who) {
 
 bool SubscriptionIndex::remove_shared(std::string_view filter, std::string_view group,
                                       SubscriberRef who) {
-    Filter* found = find(filter);
+    IndexedFilter* found = find(filter);
     if (found == nullptr) return false;
     auto& groups = found->groups;
     const auto mine = std::ranges::find_if(groups, [&](const auto& g) { return g->name == group; });
@@ -220,60 +141,18 @@ void SubscriptionIndex::add_route(std::string_view filter, RouteNumber route) {
 }
 
 void SubscriptionIndex::remove_route(std::string_view filter, RouteNumber route) {
-    Filter* found = find(filter);
+    IndexedFilter* found = find(filter);
     if (found == nullptr) return;
     std::erase(found->routes, route);
     changed(filter);
     prune(filter);
 }
 
-namespace {
-
-struct Visit {
-    void (*call)(void*, SubscriptionIndex::Filter&);
-    void* context;
-};
-
-void offer(SubscriptionIndex::Filter& filter, const Visit& visit) {
-    if (!filter.empty()) visit.call(visit.context, filter);
-}
-
-}  // namespace
-
-void SubscriptionIndex::match(std::string_view topic, void (*call)(void*, Filter&),
-                              void* context) const {
-    const Visit visit{call, context};
-    if (const auto found = exact_.find(topic); found != exact_.end()) {
-        offer(const_cast<Filter&>(found->second), visit);
-    }
-    // Depth first; `rest` is what of the topic lies below the node, `ended` that nothing does.
-    struct Frame {
-        Node* node;
-        std::string_view rest;
-        bool ended;
-    };
-    const bool special = topic.starts_with('$');  // wildcards do not match it first [MQTT-4.7.2-1]
-    std::vector<Frame> stack;
-    stack.push_back({root_.get(), topic, false});
-    while (!stack.empty()) {
-        const Frame frame = stack.back();
-        stack.pop_back();
-        const bool wild = !(special && frame.node == root_.get());
-        if (wild) offer(frame.node->rest, visit);
-        if (frame.ended) {
-            offer(frame.node->here, visit);
-            continue;
-        }
-        std::string_view rest = frame.rest;
-        std::string_view level;
-        const bool more = next_level(rest, level);
-        if (wild && frame.node->plus) stack.push_back({frame.node->plus.get(), rest, !more});
-        if (frame.node->children.empty()) continue;
-        const auto child = frame.node->children.find(level);
-        if (child != frame.node->children.end()) {
-            stack.push_back({child->second.get(), rest, !more});
-        }
-    }
+void SubscriptionIndex::match(std::string_view topic, uint64_t hash,
+                              const FilterVisit& visit) const {
+    exact_.prefetch(hash);
+    tree_.match(topic, visit);
+    if (Exact* exact = find_exact(topic, hash)) visit(*exact);
 }
 
 }  // namespace trestle

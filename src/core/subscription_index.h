@@ -1,6 +1,6 @@
 // Which subscribers and routes want a topic: the one index that all shards share.
 //
-// Exact filters lie in a hash table; filters with wildcards in a tree of levels. It is written
+// Exact filters lie in a hash table; filters with wildcards in a tree (`FilterTree`). It is written
 // under every shard's lock and read under the reader's own (see `IndexLock`), rarely at that: each
 // shard caches what a topic matched (`MatchCache`), and the cache is checked by generation numbers
 // without any lock. A change of an exact filter touches the generation of the topic's bucket only,
@@ -10,18 +10,16 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <mutex>
-#include <span>
-#include <string>
 #include <string_view>
-#include <unordered_map>
-#include <vector>
 
 #include "core/counters.h"
-#include "core/shared_group.h"
-#include "core/subscriber.h"
+#include "core/filter_tree.h"
+#include "core/flat_table.h"
+#include "core/indexed_filter.h"
+#include "core/text_hash.h"
+#include "core/with_text.h"
 
 namespace trestle {
 
@@ -61,21 +59,6 @@ class IndexLock {
 
 class SubscriptionIndex {
  public:
-    struct Entry {
-        SubscriberRef who;
-        SubscribeOptions options;
-    };
-    using RouteNumber = uint32_t;
-    /// What one filter holds.
-    struct Filter {
-        std::vector<Entry> entries;
-        std::vector<SharedGroupPtr> groups;
-        std::vector<RouteNumber> routes;
-        [[nodiscard]] bool empty() const {
-            return entries.empty() && groups.empty() && routes.empty();
-        }
-    };
-
     SubscriptionIndex();
     ~SubscriptionIndex();
 
@@ -94,13 +77,13 @@ class SubscriptionIndex {
 
     // Readers: under IndexLock::Reader.
 
-    /// Calls `visit(Filter&)` for every filter that matches the topic, by a plain function pointer.
-    void match(std::string_view topic, void (*visit)(void* context, Filter& filter),
-               void* context) const;
+    /// Calls `visit` for every filter that matches the topic, whose hash this is.
+    void match(std::string_view topic, uint64_t hash, const FilterVisit& visit) const;
 
     // Without a lock, from any thread.
 
-    [[nodiscard]] static size_t bucket_of(std::string_view topic);
+    [[nodiscard]] static uint64_t hash_of(std::string_view topic) { return text_hash(topic); }
+    [[nodiscard]] static size_t bucket_of(uint64_t hash) { return hash % kBuckets; }
     /// Changes whenever what this bucket's topics match may have changed.
     [[nodiscard]] uint64_t generation(size_t bucket) const {
         return wildcard_generation_.load(std::memory_order_acquire) +
@@ -112,28 +95,16 @@ class SubscriptionIndex {
     [[nodiscard]] size_t shared() const { return shared_.load(std::memory_order_relaxed); }
 
  private:
-    struct Node;
-    struct TextHash {
-        using is_transparent = void;
-        size_t operator()(std::string_view text) const {
-            return std::hash<std::string_view>()(text);
-        }
-    };
-    struct TextEqual {
-        using is_transparent = void;
-        bool operator()(std::string_view a, std::string_view b) const { return a == b; }
-    };
-    template <class T>
-    using ByText = std::unordered_map<std::string, T, TextHash, TextEqual>;
-
-    Filter& at(std::string_view filter);
-    Filter* find(std::string_view filter);
+    using Exact = WithText<IndexedFilter>;
+    [[nodiscard]] Exact* find_exact(std::string_view filter, uint64_t hash) const;
+    IndexedFilter& at(std::string_view filter);
+    [[nodiscard]] IndexedFilter* find(std::string_view filter) const;
     void changed(std::string_view filter);
     void prune(std::string_view filter);
 
     static constexpr size_t kBuckets = 4096;
-    ByText<Filter> exact_;
-    std::unique_ptr<Node> root_;
+    FlatTable<Exact> exact_;
+    FilterTree tree_;
     std::atomic<uint64_t> wildcard_generation_{1};
     std::array<std::atomic<uint64_t>, kBuckets> exact_generation_{};
     std::atomic<size_t> count_{0};

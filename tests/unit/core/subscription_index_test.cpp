@@ -28,6 +28,14 @@ void operator delete(void* memory) noexcept {
     std::free(memory);
 }
 void operator delete(void* memory, size_t) noexcept { operator delete(memory); }
+void* operator new(size_t size, std::align_val_t alignment) {
+    void* memory = nullptr;
+    if (posix_memalign(&memory, static_cast<size_t>(alignment), size) != 0) throw std::bad_alloc();
+    live_allocations.fetch_add(1, std::memory_order_relaxed);
+    return memory;
+}
+void operator delete(void* memory, std::align_val_t) noexcept { operator delete(memory); }
+void operator delete(void* memory, size_t, std::align_val_t) noexcept { operator delete(memory); }
 
 namespace trestle {
 namespace {
@@ -45,15 +53,15 @@ struct Found {
 
 Found look_up(const SubscriptionIndex& index, std::string_view topic) {
     Found found;
-    index.match(
-        topic,
-        [](void* context, SubscriptionIndex::Filter& filter) {
-            auto& f = *static_cast<Found*>(context);
-            for (const auto& entry : filter.entries) f.subscribers.insert(entry.who.subscriber);
-            for (const auto& group : filter.groups) f.groups.insert(group->name);
-            for (const auto route : filter.routes) f.routes.insert(route);
-        },
-        &found);
+    index.match(topic, SubscriptionIndex::hash_of(topic),
+                {[](void* context, IndexedFilter& filter) {
+                     auto& f = *static_cast<Found*>(context);
+                     for (const auto& entry : filter.entries)
+                         f.subscribers.insert(entry.who.subscriber);
+                     for (const auto& group : filter.groups) f.groups.insert(group->name);
+                     for (const auto route : filter.routes) f.routes.insert(route);
+                 },
+                 &found});
     return found;
 }
 
@@ -224,13 +232,14 @@ TEST(SubscriptionIndex, ChurnLeavesNothingBehind) {
 
 TEST(SubscriptionIndex, GenerationsChangeForTheTopicsConcerned) {
     SubscriptionIndex index;
-    const size_t mine = SubscriptionIndex::bucket_of("a/b");
+    const size_t mine = SubscriptionIndex::bucket_of(SubscriptionIndex::hash_of("a/b"));
     std::string elsewhere;
     for (int i = 0; elsewhere.empty(); ++i) {
         const std::string topic = "x/" + std::to_string(i);
-        if (SubscriptionIndex::bucket_of(topic) != mine) elsewhere = topic;
+        if (SubscriptionIndex::bucket_of(SubscriptionIndex::hash_of(topic)) != mine)
+            elsewhere = topic;
     }
-    const size_t other = SubscriptionIndex::bucket_of(elsewhere);
+    const size_t other = SubscriptionIndex::bucket_of(SubscriptionIndex::hash_of(elsewhere));
     // Runs a change; says whether it touched this topic's bucket and the other one.
     const auto touched = [&](auto change) {
         const uint64_t before[] = {index.generation(mine), index.generation(other)};
