@@ -156,7 +156,7 @@ void MatchCache::clear() {
 
 MatchPtr make_match(std::string_view topic, uint64_t hash, const SubscriptionIndex& index,
                     const RouteTable& routes, ShardIndex shard) {
-    MatchPtr result(WithText<MatchResult>::make(topic));
+    MatchPtr result(MatchBlock::make(topic));
     result->hash = hash;
     result->generation = index.generation(SubscriptionIndex::bucket_of(hash));
     Builder builder{*result, routes, shard, {}};

@@ -21,7 +21,10 @@ namespace trestle {
 
 using RouteTable = std::vector<RoutePtr>;  // by route number; removed ones are null
 
-/// Always made with the topic behind it, as WithText<MatchResult>.
+struct MatchResult;
+using MatchBlock = WithText<MatchResult, 8>;
+
+/// Always made with the topic behind it, as MatchBlock.
 struct MatchResult {
     struct Local {
         Subscriber* subscriber;
@@ -42,9 +45,7 @@ struct MatchResult {
     std::vector<Routed> routes;
     std::vector<SharedGroupPtr> shared;  ///< of each, exactly one member gets the message
 
-    [[nodiscard]] std::string_view topic() const {
-        return static_cast<const WithText<MatchResult>*>(this)->text();
-    }
+    [[nodiscard]] std::string_view topic() const;
     [[nodiscard]] bool nobody() const {
         return local.empty() && routes.empty() && shared.empty() && other_shards == 0;
     }
@@ -54,10 +55,14 @@ struct MatchResult {
     }
 };
 
+inline std::string_view MatchResult::topic() const {
+    return static_cast<const MatchBlock*>(this)->text();
+}
+
 inline void intrusive_ptr_add_ref(MatchResult* result) noexcept { ++result->references; }
 inline void intrusive_ptr_release(MatchResult* result) noexcept {
     if (--result->references != 0) return;
-    WithText<MatchResult>::destroy(static_cast<WithText<MatchResult>*>(result));
+    MatchBlock::destroy(static_cast<MatchBlock*>(result));
 }
 
 /// Looks the topic up, whose hash this is; the caller holds the reader lock of `shard`.

@@ -1,14 +1,14 @@
 #include "core/message.h"
 
-#include <cstdlib>
 #include <cstring>
 #include <new>
+
+#include "core/block_cache.h"
 
 namespace trestle {
 
 MessagePtr Message::copy_of(const MessageView& view) {
-    void* block = std::malloc(sizeof(Message) + view.size());
-    if (block == nullptr) throw std::bad_alloc();
+    void* block = block_cache::take(sizeof(Message) + view.size());
     char* bytes = static_cast<char*>(block) + sizeof(Message);
     MessageView own = view;
     const auto place = [&bytes](std::string_view& part) {
@@ -24,8 +24,9 @@ MessagePtr Message::copy_of(const MessageView& view) {
 
 void Message::destroy() const noexcept {
     auto* self = const_cast<Message*>(this);
+    const size_t size = sizeof(Message) + view_.size();
     self->~Message();
-    std::free(self);
+    block_cache::give(self, size);
 }
 
 }  // namespace trestle

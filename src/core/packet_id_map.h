@@ -29,22 +29,15 @@ class PacketIdMap {
     T& insert(uint16_t id, T value) {
         if (2 * (size_ + 1) > capacity_) grow();
         ++size_;
-        Place& place = places_[free_place(id)];
-        place = {std::move(value), id};
-        return place.value;
+        return put({std::move(value), id}).value;
     }
 
     bool erase(uint16_t id) {
         if (find(id) == nullptr) return false;
         size_t hole = id & mask();
         while (places_[hole].id != id) hole = (hole + 1) & mask();
-        // Those behind that would be looked for from the hole on move up.
-        for (size_t at = (hole + 1) & mask(); places_[at].id != 0; at = (at + 1) & mask()) {
-            const size_t wanted = places_[at].id & mask();
-            if (((at - wanted) & mask()) < ((at - hole) & mask())) continue;
-            places_[hole] = std::move(places_[at]);
-            hole = at;
-        }
+        if (hole != (id & mask())) --displaced_;
+        if (displaced_ != 0) close_gap(hole);
         places_[hole] = {};
         if (--size_ == 0 && capacity_ > kKept) clear();
         return true;
@@ -65,18 +58,20 @@ class PacketIdMap {
 
     void clear() {
         places_.reset();
-        capacity_ = size_ = 0;
+        capacity_ = size_ = displaced_ = 0;
     }
 
     PacketIdMap() = default;
     PacketIdMap(PacketIdMap&& other) noexcept
         : places_(std::move(other.places_)),
           capacity_(std::exchange(other.capacity_, 0)),
-          size_(std::exchange(other.size_, 0)) {}
+          size_(std::exchange(other.size_, 0)),
+          displaced_(std::exchange(other.displaced_, 0)) {}
     PacketIdMap& operator=(PacketIdMap&& other) noexcept {
         places_ = std::move(other.places_);
         capacity_ = std::exchange(other.capacity_, 0);
         size_ = std::exchange(other.size_, 0);
+        displaced_ = std::exchange(other.displaced_, 0);
         return *this;
     }
 
@@ -88,24 +83,37 @@ class PacketIdMap {
     static constexpr size_t kKept = 64;  // places; more are given back when it is empty
 
     [[nodiscard]] size_t mask() const { return capacity_ - 1; }
-    [[nodiscard]] size_t free_place(uint16_t id) const {
-        size_t at = id & mask();
+    Place& put(Place&& place) {
+        size_t at = place.id & mask();
+        if (places_[at].id != 0) ++displaced_;
         while (places_[at].id != 0) at = (at + 1) & mask();
-        return at;
+        return places_[at] = std::move(place);
+    }
+    // Those behind that would be looked for from the hole on move up, and the hole with them.
+    void close_gap(size_t& hole) {
+        for (size_t at = (hole + 1) & mask(); places_[at].id != 0; at = (at + 1) & mask()) {
+            const size_t wanted = places_[at].id & mask();
+            if (((at - wanted) & mask()) < ((at - hole) & mask())) continue;
+            if (hole == wanted) --displaced_;
+            places_[hole] = std::move(places_[at]);
+            hole = at;
+        }
     }
     void grow() {
         const size_t before = capacity_;
         const auto old = std::move(places_);
         capacity_ = before == 0 ? 8 : before * 2;
+        displaced_ = 0;
         places_ = std::make_unique<Place[]>(capacity_);
         for (size_t i = 0; i < before; ++i) {
-            if (old[i].id != 0) places_[free_place(old[i].id)] = std::move(old[i]);
+            if (old[i].id != 0) put(std::move(old[i]));
         }
     }
 
     std::unique_ptr<Place[]> places_;
     uint32_t capacity_ = 0;  // a power of two; 131,072 at most: two places for each id
     uint32_t size_ = 0;
+    uint32_t displaced_ = 0;  // not in the place of their id: while there are none, all is simple
 };
 
 }  // namespace trestle

@@ -1,5 +1,5 @@
-// An object with a text behind it, in one block of memory on cache lines of its own: looking at the
-// object brings its text along.
+// An object with a text behind it, in one block of memory, by choice on cache lines of its own:
+// looking at the object brings its text along.
 #pragma once
 
 #include <cstdint>
@@ -9,11 +9,11 @@
 
 namespace trestle {
 
-template <class T>
+template <class T, size_t kAlignment = 64>
 class WithText final : public T {
  public:
     static WithText* make(std::string_view text) {
-        auto* made = new (::operator new(sizeof(WithText) + text.size(), kLine)) WithText;
+        auto* made = new (take(sizeof(WithText) + text.size())) WithText;
         made->size_ = static_cast<uint32_t>(text.size());
         if (!text.empty()) {
             std::memcpy(reinterpret_cast<char*>(made + 1), text.data(), text.size());
@@ -22,7 +22,7 @@ class WithText final : public T {
     }
     static void destroy(const WithText* object) noexcept {
         object->~WithText();
-        ::operator delete(const_cast<WithText*>(object), kLine);
+        give(const_cast<WithText*>(object));
     }
     WithText(const WithText&) = delete;
     WithText& operator=(const WithText&) = delete;
@@ -34,7 +34,21 @@ class WithText final : public T {
  private:
     WithText() = default;
     ~WithText() = default;
-    static constexpr std::align_val_t kLine{64};
+    static constexpr bool kPlain = kAlignment <= __STDCPP_DEFAULT_NEW_ALIGNMENT__;
+    static void* take(size_t size) {
+        if constexpr (kPlain) {
+            return ::operator new(size);
+        } else {
+            return ::operator new(size, std::align_val_t(kAlignment));
+        }
+    }
+    static void give(void* memory) noexcept {
+        if constexpr (kPlain) {
+            ::operator delete(memory);
+        } else {
+            ::operator delete(memory, std::align_val_t(kAlignment));
+        }
+    }
     uint32_t size_ = 0;
 };
 

@@ -15,22 +15,26 @@ class OutBufferPool {
         if (free_.empty()) return {};
         OutBuffer buffer = std::move(free_.back());
         free_.pop_back();
+        bytes_ -= buffer.capacity();
         return buffer;
     }
-    /// Keeps a few buffers of moderate size and frees the rest.
+    /// Keeps buffers of moderate size, up to a bound together, and frees the rest.
     void give(OutBuffer&& buffer) {
         buffer.clear();
-        if (free_.size() < kKept && buffer.capacity() != 0 && buffer.capacity() <= kLargestKept) {
+        const size_t capacity = buffer.capacity();
+        if (capacity != 0 && capacity <= kLargestKept && bytes_ + capacity <= kBytesKept) {
             free_.push_back(std::move(buffer));
+            bytes_ += capacity;
         } else {
             buffer.release();
         }
     }
 
  private:
-    static constexpr size_t kKept = 64;
     static constexpr size_t kLargestKept = 1u << 20;
+    static constexpr size_t kBytesKept = 8u << 20;
     std::vector<OutBuffer> free_;
+    size_t bytes_ = 0;
 };
 
 }  // namespace trestle

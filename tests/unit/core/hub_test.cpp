@@ -208,6 +208,27 @@ TEST(MatchCache, HoldsNoMoreThanItsBudget) {
     EXPECT_EQ(cache.bytes(), before);
 }
 
+TEST(MatchCache, RemembersThousandsOfTopicsAndForgetsTheRest) {
+    World world(1);
+    SubscriptionIndex index;
+    MatchCache cache;
+    const auto hash_of = [](size_t i) { return SubscriptionIndex::hash_of(std::to_string(i)); };
+    constexpr size_t kTopics = 4 * MatchCache::kMostTopics;
+    for (size_t i = 0; i < kTopics; ++i) {
+        const auto result = make_match(std::to_string(i), hash_of(i), index, {}, 0);
+        cache.put(result);
+        ASSERT_EQ(cache.find(result->hash), result);
+        if (i + 1 != 20'000) continue;
+        size_t found = 0;
+        for (size_t j = 0; j <= i; ++j) found += cache.find(hash_of(j)) != nullptr ? 1 : 0;
+        EXPECT_GT(found, 19'000u);
+    }
+    size_t found = 0;
+    for (size_t i = 0; i < kTopics; ++i) found += cache.find(hash_of(i)) != nullptr ? 1 : 0;
+    EXPECT_LE(found, MatchCache::kMostTopics);
+    EXPECT_GT(found, MatchCache::kMostTopics / 2);
+}
+
 TEST(Hub, ALargeAudienceGetsEveryMessageOnce) {
     World world(1);
     std::vector<std::unique_ptr<FakeSubscriber>> subscribers;
