@@ -52,6 +52,9 @@ bool take(const std::string& key, const ParsedJson& value, ApplicationProperties
     } else if (key == "expiry_s") {
         if (!take_integer(value, UINT32_MAX, number)) return false;
         meta.expiry_s = static_cast<uint32_t>(number);
+    } else if (key == "timeout_ms") {
+        if (!take_integer(value, 86'400'000, number)) return false;
+        meta.timeout_ms = static_cast<uint32_t>(number);
     } else if (key == "payload_format") {
         return take_integer(value, 1, number) &&
                writer.payload_format(static_cast<uint8_t>(number));

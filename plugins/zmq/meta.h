@@ -13,6 +13,7 @@
 //   response_topic    string
 //   correlation_data  string     base64 (RFC 4648 section 4)
 //   payload_format    0, 1       1: the payload is UTF-8 text
+//   timeout_ms        number     towards the gateway: how long a device's answer may take
 //   properties        array      user properties, pairs [name, value] in order
 //
 // What a message does not have is absent. From a worker, every key may be absent: the route's
@@ -46,7 +47,8 @@ struct IncomingMeta {
     std::optional<Qos> qos;
     std::optional<bool> retain;
     std::optional<uint32_t> expiry_s;
-    std::string properties;  ///< as core/properties.h has them
+    std::optional<uint32_t> timeout_ms;  ///< of mqtt.request
+    std::string properties;              ///< as core/properties.h has them
 };
 
 /// A larger meta frame is refused unread.

@@ -89,6 +89,10 @@ std::vector<Option> describe_router_options() {
         Option::integer("max_workers", "Workers at the same time")
             .between(1, 1'000'000)
             .fallback(10'000),
+        Option::integer("max_window",
+                        "Jobs that a worker of Trestle's own protocol may have at once")
+            .between(1, 4000)
+            .fallback(1000),
         Option::integer("max_frames", "Frames of one message from a peer")
             .between(8, 10'000)
             .fallback(64),
@@ -217,6 +221,7 @@ void EndpointOptions::take_router(const Settings& settings) {
     router.max_lease_ms = static_cast<uint64_t>(settings.integer("max_lease_ms"));
     router.max_attempts = static_cast<uint32_t>(settings.integer("max_attempts"));
     router.max_workers = static_cast<size_t>(settings.integer("max_workers"));
+    router.max_window = static_cast<uint32_t>(settings.integer("max_window"));
     router.max_frames = static_cast<size_t>(settings.integer("max_frames"));
     router.max_requests = static_cast<size_t>(settings.integer("max_requests"));
     router.max_request_bytes = static_cast<size_t>(settings.integer("max_request_bytes"));

@@ -23,6 +23,7 @@ struct RouterOptions {
     uint64_t max_lease_ms = 0;
     uint32_t max_attempts = 0;
     size_t max_workers = 0;
+    uint32_t max_window = 0;
     size_t max_frames = 0;
     size_t max_requests = 0;
     size_t max_request_bytes = 0;

@@ -90,6 +90,11 @@ RouterEndpoint::RouterEndpoint(EndpointContext& context, Context& zmq, EndpointO
       // Tags begin anywhere, so that those of an earlier life of the gateway are not taken for new.
       board_(rules_of(options_.router), *this, counters_of(context), random_number() >> 32U),
       requests_(board_, nullptr, request_options(options_.router), request_ledger_),
+      services_(context, counters_,
+                {options_.router.max_requests, options_.router.request_timeout_ms},
+                [this](const ClientAddress& client, bool is_final, JobBoard::Frames body) {
+                    return answer_for_service(client, is_final, body);
+                }),
       reader_(options_.router.max_frames + 1),
       log_limit_(kLogLines, kLogInterval) {
     publisher_.endpoint = context.id();
@@ -105,6 +110,7 @@ void RouterEndpoint::start() {
     const std::lock_guard guard(mutex_);
     open(ZMQ_ROUTER);
     socket_.set(ZMQ_ROUTER_MANDATORY, 1);
+    services_.start();
 }
 
 std::unique_ptr<QueueingEndpoint::Line> RouterEndpoint::make_line(const RoutePtr& route) {
@@ -116,6 +122,7 @@ void RouterEndpoint::drop_line(Line& line, DropReason reason, uint64_t now_ms) {
 }
 
 void RouterEndpoint::say_goodbye() {
+    services_.stop();
     board_.drop_line(here(), requests_, DropReason::shutdown);
     if (socket_.is_open()) board_.dismiss_all(here());
 }

@@ -1,5 +1,6 @@
 // A `router` endpoint: work that is acknowledged. Messages of its routes become jobs for the
-// service that the key names; workers and clients speak Majordomo 0.1 and 0.2 (plugins/zmq/work/).
+// service that the key names; workers and clients speak Majordomo 0.1 and 0.2 or Trestle's own
+// protocol (plugins/zmq/PROTOCOL.md).
 //
 // Any shard offers jobs and may send, under the lock. The home shard alone reads: what peers say is
 // taken under the lock, and what they have published through it (answers, dead letters) is
@@ -13,11 +14,13 @@
 
 #include "core/hub.h"
 #include "plugin_api/log.h"
+#include "zmq/hub_services.h"
 #include "zmq/message_reader.h"
 #include "zmq/queueing_endpoint.h"
 #include "zmq/work/answers.h"
 #include "zmq/work/job_board.h"
 #include "zmq/work/mdp.h"
+#include "zmq/work/native.h"
 
 namespace trestle::zmq {
 
@@ -53,12 +56,20 @@ class RouterEndpoint final : public QueueingEndpoint, private JobBoard::Outside 
     // What peers say: router_in.cpp.
     bool read();
     void take_message();
+    void take_mdp(std::string_view peer, FrameView frames);
+    void take_native(std::string_view peer, FrameView frames);
+    void take_native_from(Worker& worker, const NativeMessage& message);
+    void take_hello(std::string_view peer, const NativeMessage& message);
+    void take_publish(std::string_view peer, const NativeMessage& message);
     void take_request(std::string_view peer, const PeerMessage& message);
-    void take_ready(std::string_view peer, const PeerMessage& message);
+    void answer_mmi(const ClientAddress& client, FrameView body);
+    [[nodiscard]] bool is_known_service(std::string_view service) const;
+    bool take_newcomer(const JobBoard::Newcomer& newcomer);
     void take_from_worker(Worker& worker, const PeerMessage& message);
     void take_nonsense(std::string_view peer, const char* what);
-    void refuse_worker(std::string_view peer, Dialect dialect, const char* why);
+    void send_away(std::string_view peer, Dialect dialect);
     void complain(const char* what);
+    bool is_too_large();
     [[nodiscard]] At here() const { return {home_index(), context_.home().now_ms()}; }
 
     // What they are told: router_out.cpp. The board's wishes come on any shard.
@@ -67,7 +78,12 @@ class RouterEndpoint final : public QueueingEndpoint, private JobBoard::Outside 
     void dismiss(const Worker& worker) override;
     void progress(const Job& job, JobBoard::Frames body) override;
     void ended(const Job& job, JobEnd end, JobBoard::Frames body) override;
-    void answer(const ClientAddress& client, bool is_final, JobBoard::Frames body);
+    Socket::Sent answer(const ClientAddress& client, bool is_final, JobBoard::Frames body);
+    /// From the services, without the lock.
+    Socket::Sent answer_for_service(const ClientAddress& client, bool is_final,
+                                    JobBoard::Frames body);
+    void begin_request(const Lease& lease, std::string& tag);
+    void send_head(std::string_view peer, std::string_view head);
     void respond(const Job& job, const EndWords& words, std::string_view payload);
     [[nodiscard]] std::string meta_of(const Job& job) const;
     [[nodiscard]] std::string id_of(const Job& job) const;
@@ -81,6 +97,7 @@ class RouterEndpoint final : public QueueingEndpoint, private JobBoard::Outside 
     const RouteLedger request_ledger_;
     JobBoard board_;
     JobLine requests_;
+    HubServices services_;
     MessageReader reader_;
     FrameList frames_;
     Publisher publisher_;

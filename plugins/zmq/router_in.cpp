@@ -13,6 +13,7 @@ constexpr size_t kBatch = 512;
 // What is to be published may pile up to this number before reading stops.
 constexpr size_t kMostErrands = 1000;
 constexpr size_t kLongestService = 255;
+constexpr std::string_view kMmiService = "mmi.service";
 
 bool is_reserved(std::string_view service) {
     return service.starts_with("mmi.") || service.starts_with("mqtt.");
@@ -56,33 +57,36 @@ void RouterEndpoint::take_message() {
     if (all.size() < 2) return;
     const std::string_view peer = all[0];
     if (reader_.has_too_many()) return take_nonsense(peer, "too many frames");
-    if (reader_.size() > options_.max_message_size) {
-        counters_.drop(home_index(), DropReason::too_large);
-        return take_nonsense(peer, "a message that is too large");
+    if (is_native(all[1])) {
+        take_native(peer, all.subspan(1));
+    } else {
+        take_mdp(peer, all.subspan(1));
     }
-    const PeerMessage message = read_mdp(all.subspan(1));
+}
+
+void RouterEndpoint::take_mdp(std::string_view peer, FrameView frames) {
+    const PeerMessage message = read_mdp(frames);
     switch (message.kind) {
         case PeerMessage::Kind::nothing:
             return;
         case PeerMessage::Kind::bad:
-            counters_.drop(home_index(), DropReason::bad_frames);
             return take_nonsense(peer, "frames of no protocol it speaks");
         case PeerMessage::Kind::request:
             return take_request(peer, message);
         case PeerMessage::Kind::ready:
-            return take_ready(peer, message);
+            take_newcomer({.peer = peer, .dialect = message.dialect, .service = message.service});
+            return;
         default:
             break;
     }
     Worker* worker = board_.find(peer);
     if (worker == nullptr) {
         // It does not know that it is none (any more): told so, it begins anew.
-        if (message.kind == PeerMessage::Kind::disconnect) return;
-        write_mdp_disconnect(message.dialect, peer, frames_);
-        socket_.send_parts(frames_);
+        if (message.kind != PeerMessage::Kind::disconnect) send_away(peer, message.dialect);
         return;
     }
     if (worker->dialect != message.dialect) return take_nonsense(peer, "two protocols at once");
+    if (is_too_large()) return take_nonsense(peer, "a message that is too large");
     take_from_worker(*worker, message);
 }
 
@@ -98,43 +102,70 @@ void RouterEndpoint::take_from_worker(Worker& worker, const PeerMessage& message
     if (answer == JobBoard::Answer::unknown) complain("a reply to a job that it does not have");
 }
 
-void RouterEndpoint::take_ready(std::string_view peer, const PeerMessage& message) {
-    if (board_.find(peer) != nullptr) return take_nonsense(peer, "READY from a worker it has");
-    if (is_reserved(message.service)) {
-        return refuse_worker(peer, message.dialect, "a service name that is reserved");
+// False: it was sent away.
+bool RouterEndpoint::take_newcomer(const JobBoard::Newcomer& newcomer) {
+    if (board_.find(newcomer.peer) != nullptr) {
+        take_nonsense(newcomer.peer, "READY from a worker it has");
+        return false;
     }
-    if (message.service.size() > kLongestService) {
-        return refuse_worker(peer, message.dialect, "a service name that is too long");
+    const char* fault = nullptr;
+    if (is_reserved(newcomer.service)) fault = "a service name that is reserved";
+    if (newcomer.service.size() > kLongestService) fault = "a service name that is too long";
+    if (board_.workers() >= options_.router.max_workers) fault = "one worker too many";
+    if (fault != nullptr) complain(fault);
+    if (fault != nullptr || is_stopping()) {
+        send_away(newcomer.peer, newcomer.dialect);
+        return false;
     }
-    if (board_.workers() >= options_.router.max_workers) {
-        return refuse_worker(peer, message.dialect, "one worker too many");
-    }
-    if (is_over() || is_stopping()) {
-        write_mdp_disconnect(message.dialect, peer, frames_);
-        socket_.send_parts(frames_);
-        return;
-    }
-    const uint64_t connection = connection_of(reader_.frame(1).source_descriptor());
-    board_.join(here(), {.peer = peer,
-                         .connection = connection,
-                         .dialect = message.dialect,
-                         .service = message.service});
+    JobBoard::Newcomer worker = newcomer;
+    worker.connection = connection_of(reader_.frame(1).source_descriptor());
+    board_.join(here(), worker);
+    return true;
 }
 
 void RouterEndpoint::take_request(std::string_view peer, const PeerMessage& message) {
+    ClientAddress client{std::string(peer),
+                         {message.envelope.begin(), message.envelope.end()},
+                         message.dialect,
+                         std::string(message.service)};
+    if (is_too_large()) {
+        constexpr std::string_view kTooLarge = "413";
+        if (is_reserved(message.service)) answer(client, true, {&kTooLarge, 1});
+        return;
+    }
+    if (message.service.starts_with("mmi.")) return answer_mmi(client, message.body);
+    if (message.service.starts_with("mqtt.")) {
+        const auto call = std::make_shared<ServiceCall>(
+            ServiceCall{std::move(client), {message.body.begin(), message.body.end()}});
+        return errand([this, call] { services_.call(call); });
+    }
     request_ledger_.matched->add(home_index());
-    auto client = std::make_unique<ClientAddress>();
-    client->peer = peer;
-    client->envelope.assign(message.envelope.begin(), message.envelope.end());
-    client->dialect = message.dialect;
-    client->service = message.service;
     const std::string packed = pack_frames(message.body);
     MessageView view;
     view.payload = packed;
     view.qos = Qos::at_least_once;
     view.origin = context_.id();
     Delivery delivery(Message::copy_of(view), publisher_, context_.home());
-    board_.request(here(), requests_, std::move(client), delivery);
+    board_.request(here(), requests_, std::make_unique<ClientAddress>(std::move(client)), delivery);
+}
+
+bool RouterEndpoint::is_known_service(std::string_view service) const {
+    return service == kMmiService || HubServices::has(service) || board_.is_served(service);
+}
+
+// RFC 8.
+void RouterEndpoint::answer_mmi(const ClientAddress& client, FrameView body) {
+    std::string_view status = "501";
+    if (client.service == kMmiService) {
+        status = !body.empty() && is_known_service(body[0]) ? "200" : "404";
+    }
+    answer(client, true, {&status, 1});
+}
+
+bool RouterEndpoint::is_too_large() {
+    if (reader_.size() <= options_.max_message_size) return false;
+    counters_.drop(home_index(), DropReason::too_large);
+    return true;
 }
 
 void RouterEndpoint::complain(const char* what) {
@@ -146,11 +177,12 @@ void RouterEndpoint::complain(const char* what) {
 // A worker that cannot be understood is told to go: what it has goes to others.
 void RouterEndpoint::take_nonsense(std::string_view peer, const char* what) {
     complain(what);
+    counters_.drop(home_index(), DropReason::bad_frames);
     if (Worker* worker = board_.find(peer)) board_.dismiss(here(), *worker);
 }
 
-void RouterEndpoint::refuse_worker(std::string_view peer, Dialect dialect, const char* why) {
-    complain(why);
+void RouterEndpoint::send_away(std::string_view peer, Dialect dialect) {
+    if (dialect == Dialect::native) return send_head(peer, native_close());
     write_mdp_disconnect(dialect, peer, frames_);
     socket_.send_parts(frames_);
 }

@@ -26,13 +26,24 @@ std::string RouterEndpoint::meta_of(const Job& job) const {
                        .attempt = job.attempts});
 }
 
+// The head, as the worker's protocol has it; `text` holds what it borrows.
+void RouterEndpoint::begin_request(const Lease& lease, std::string& text) {
+    const Worker& worker = *lease.worker;
+    if (worker.dialect != Dialect::native) {
+        text = write_tag(lease.tag);
+        return begin_mdp_request(worker.dialect, worker.peer, text, frames_);
+    }
+    text = native_deliver(lease.tag, lease.job->attempts);
+    frames_.assign({worker.peer, text});
+}
+
 bool RouterEndpoint::hand_out(const Lease& lease) {
     if (!socket_.is_open()) return false;
     const Job& job = *lease.job;
     const MessageView& message = job.item.message->view();
-    const std::string tag = write_tag(lease.tag);
-    begin_mdp_request(lease.worker->dialect, lease.worker->peer, tag, frames_);
+    std::string head;
     std::string meta;
+    begin_request(lease, head);
     if (job.client) {
         unpack_frames(message.payload, frames_);
     } else {
@@ -46,24 +57,39 @@ bool RouterEndpoint::hand_out(const Lease& lease) {
 }
 
 bool RouterEndpoint::beat(const Worker& worker) {
-    write_mdp_heartbeat(worker.dialect, worker.peer, frames_);
+    if (!socket_.is_open()) return false;
+    const std::string head = native_heartbeat();
+    if (worker.dialect == Dialect::native) {
+        frames_.assign({worker.peer, head});
+    } else {
+        write_mdp_heartbeat(worker.dialect, worker.peer, frames_);
+    }
     // One that does not read gets no more of them; its lease or its connection will end.
-    return socket_.is_open() && socket_.send_parts(frames_) != Socket::Sent::gone;
+    return socket_.send_parts(frames_) != Socket::Sent::gone;
 }
 
 void RouterEndpoint::dismiss(const Worker& worker) {
-    if (!socket_.is_open()) return;
-    write_mdp_disconnect(worker.dialect, worker.peer, frames_);
-    socket_.send_parts(frames_);
+    if (socket_.is_open()) send_away(worker.peer, worker.dialect);
 }
 
-void RouterEndpoint::answer(const ClientAddress& client, bool is_final, JobBoard::Frames body) {
-    if (!socket_.is_open()) return;
+Socket::Sent RouterEndpoint::answer(const ClientAddress& client, bool is_final,
+                                    JobBoard::Frames body) {
+    if (!socket_.is_open()) return Socket::Sent::gone;
     begin_mdp_answer(client, is_final, frames_);
     frames_.insert(frames_.end(), body.begin(), body.end());
-    if (socket_.send_parts(frames_) != Socket::Sent::yes) {
+    const auto result = socket_.send_parts(frames_);
+    // Of a whole answer this is the end; part of one can be sent again.
+    if (is_final && result != Socket::Sent::yes) {
         counters_.drop(cell(), DropReason::no_subscriber);
     }
+    return result;
+}
+
+Socket::Sent RouterEndpoint::answer_for_service(const ClientAddress& client, bool is_final,
+                                                JobBoard::Frames body) {
+    const std::lock_guard guard(mutex_);
+    used_by(home_index());
+    return answer(client, is_final, body);
 }
 
 void RouterEndpoint::respond(const Job& job, const EndWords& words, std::string_view payload) {

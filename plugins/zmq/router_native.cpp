@@ -1,0 +1,109 @@
+// What peers of Trestle's own protocol say to a router.
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "zmq/router_endpoint.h"
+
+namespace trestle::zmq {
+
+void RouterEndpoint::send_head(std::string_view peer, std::string_view head) {
+    const std::string_view frames[] = {peer, head};
+    if (socket_.is_open()) socket_.send_parts(frames);
+}
+
+void RouterEndpoint::take_native(std::string_view peer, FrameView frames) {
+    using Kind = NativeMessage::Kind;
+    const NativeMessage message = read_native(frames);
+    if (message.kind == Kind::publish) return take_publish(peer, message);
+    if (is_too_large() || message.kind == Kind::bad) {
+        const bool is_worker = board_.find(peer) != nullptr;
+        take_nonsense(peer, "a head that makes no sense, or too much behind it");
+        return is_worker ? void() : send_away(peer, Dialect::native);
+    }
+    if (message.kind == Kind::hello) return take_hello(peer, message);
+    Worker* worker = board_.find(peer);
+    if (worker == nullptr) {
+        if (message.kind != Kind::bye) send_away(peer, Dialect::native);
+        return;
+    }
+    if (worker->dialect != Dialect::native) return take_nonsense(peer, "two protocols at once");
+    take_native_from(*worker, message);
+}
+
+void RouterEndpoint::take_hello(std::string_view peer, const NativeMessage& message) {
+    const uint32_t window = std::min(message.window, options_.router.max_window);
+    const auto& rules = options_.router;
+    // WELCOME comes before the first job.
+    if (board_.find(peer) == nullptr && !is_stopping()) {
+        send_head(peer, native_welcome(static_cast<uint32_t>(rules.heartbeat_ms),
+                                       static_cast<uint32_t>(rules.lease_ms), window));
+    }
+    take_newcomer(
+        {.peer = peer, .dialect = Dialect::native, .service = message.service, .window = window});
+}
+
+void RouterEndpoint::take_native_from(Worker& worker, const NativeMessage& message) {
+    using Kind = NativeMessage::Kind;
+    const At at = here();
+    const JobBoard::Frames nothing;
+    bool is_known = true;
+    const auto each_tag = [&](const auto& act) {
+        for (size_t i = 0; i < message.tag_count(); ++i) {
+            is_known &= act(message.tag_at(i)) != JobBoard::Answer::unknown;
+        }
+    };
+    switch (message.kind) {
+        case Kind::window:
+            return board_.set_window(at, worker,
+                                     std::min(message.window, options_.router.max_window));
+        case Kind::heartbeat:
+            return board_.heard(at, worker);
+        case Kind::bye:
+            return board_.leave(at, worker);
+        case Kind::ack:
+            each_tag([&](uint64_t tag) { return board_.reply(at, worker, tag, nothing); });
+            break;
+        case Kind::reply:
+            each_tag([&](uint64_t tag) { return board_.reply(at, worker, tag, message.body); });
+            break;
+        case Kind::partial:
+            each_tag([&](uint64_t tag) { return board_.progress(at, worker, tag, message.body); });
+            break;
+        case Kind::extend:
+            each_tag([&](uint64_t tag) { return board_.extend(at, worker, tag); });
+            break;
+        case Kind::nack:
+            each_tag([&](uint64_t tag) {
+                return board_.give_back(at, worker, tag,
+                                        {.delay_ms = message.delay_ms,
+                                         .for_good = message.for_good,
+                                         .reason = message.body});
+            });
+            break;
+        default:
+            break;
+    }
+    if (!is_known) complain("a tag that it does not have");
+}
+
+void RouterEndpoint::take_publish(std::string_view peer, const NativeMessage& message) {
+    const uint64_t id = message.publish_id;
+    if (is_too_large()) return send_head(peer, native_published(id, "413"));
+    struct Order {
+        std::string peer, topic, meta, payload;
+    };
+    const auto order = std::make_shared<const Order>(
+        Order{std::string(peer), std::string(message.body[0]), std::string(message.body[1]),
+              std::string(message.body[2])});
+    errand([this, order, id] {
+        services_.publish(order->topic, order->meta, order->payload,
+                          [this, order, id](std::string_view status) {
+                              const std::lock_guard guard(mutex_);
+                              send_head(order->peer, native_published(id, status));
+                              used_by(home_index());
+                          });
+    });
+}
+
+}  // namespace trestle::zmq

@@ -1,0 +1,152 @@
+"""Trestle's own worker protocol, by the example that its description shows."""
+
+import json
+import struct
+import subprocess
+import sys
+import threading
+
+import pytest
+import zmq
+from harness import route
+from mqtt_bytes import PUBACK, V5, publish
+from support.gateway import ROOT
+from support.metrics import balance_of_route
+from support.waiting import wait_until
+
+EXAMPLES = ROOT / "plugins/zmq/examples"
+sys.path.insert(0, str(EXAMPLES))
+from native_worker import BYE, CLOSE, DELIVER, HEARTBEAT, WELCOME, Worker  # noqa: E402
+
+WORK = route("work", "work/{id}", "encode", to="workers")
+
+
+def start(gateway, **options):
+    return gateway(endpoints={"workers": {"socket": "router", "body": "payload", **options}},
+                   routes=[{**WORK, "ack": "worker"}])
+
+
+@pytest.fixture
+def worker():
+    context = zmq.Context()
+
+    def make(one, **options):
+        made = Worker(context, one.address("workers"), b"encode", **options)
+        made.socket.rcvtimeo = 20_000
+        return made
+
+    yield make
+    context.destroy(linger=0)
+
+
+def send_jobs(device, count, first=1):
+    for i in range(count):
+        device.send(publish(V5, f"work/{i}", b"%d" % (first + i), 1, first + i))
+
+
+def take(one, count):
+    """The next jobs: [(tag, attempt, payload)]."""
+    jobs = []
+    while len(jobs) < count:
+        head, *body = one.socket.recv_multipart()
+        if head[4] == DELIVER:
+            jobs.append((*struct.unpack_from(">QI", head, 5), body[-1]))
+    return jobs
+
+
+def test_window_and_grouped_acks(gateway, raw, worker):
+    one = start(gateway)
+    device = raw(one.port)
+    device.connect()
+    send_jobs(device, 25)
+    w = worker(one, window=10)
+    assert w.socket.recv_multipart()[0][4] == WELCOME
+    jobs = take(w, 10)
+    assert [j[2] for j in jobs] == [b"%d" % i for i in range(1, 11)]
+    assert one.metric("trestle_route_in_flight", route="work") == 10
+    assert not w.socket.poll(100)
+    for tag, _, _ in jobs[:5]:
+        w.acknowledge(tag)  # the fifth sends them all
+    assert [device.expect(PUBACK).packet_id for _ in range(5)] == [1, 2, 3, 4, 5]
+    more = take(w, 5)
+    w.send(0x02, struct.pack(">I", 1))
+    for tag, _, _ in jobs[5:] + more:
+        w.acknowledge(tag)
+    w.flush()
+    assert [device.expect(PUBACK).packet_id for _ in range(10)] == list(range(6, 16))
+    assert len(take(w, 1)) == 1
+    assert one.metric("trestle_route_in_flight", route="work") == 1
+    w.send(BYE)
+    one.wait_metric(10, "trestle_route_queue_messages", route="work")
+    wait_until(lambda: len(set(balance_of_route(one.metrics(), "work"))) == 1, "books")
+
+
+def test_nack_extend_and_reply(gateway, raw, worker):
+    one = start(gateway, lease_ms=400, max_attempts=10)
+    device = raw(one.port)
+    device.connect()
+    device.subscribe("answers")
+    send_jobs(device, 1)
+    w = worker(one)
+    (tag, attempt, _), = take(w, 1)
+    w.give_back(tag, delay_ms=200)
+    (tag, attempt, _), = take(w, 1)
+    assert attempt == 2
+    for _ in range(8):
+        assert not w.socket.poll(100) or w.socket.recv_multipart()[0][4] != DELIVER
+        w.send(0x07, struct.pack(">Q", tag))  # EXTEND
+    assert one.metric("trestle_zmq_leases_expired_total", endpoint="workers") == 0
+    w.give_back(tag, for_good=True, reason=b"unreadable")
+    assert device.expect(PUBACK).reason(V5) == 0x83
+    ask = b"\x08\x00\x07answers"
+    device.send(publish(V5, "work/9", b"?", 1, 2, props=ask))
+    (tag, _, _), = take(w, 1)
+    w.reply(tag, b"!")
+    got = [device.read() for _ in range(2)]  # PUBACK and the answer
+    assert b"!" in b"".join(g.body for g in got)
+
+
+def test_publish_with_acknowledgement(gateway, raw, worker):
+    one = start(gateway)
+    device = raw(one.port)
+    device.connect()
+    device.subscribe("devices/#")
+    w = worker(one)
+    w.socket.recv_multipart()
+    w.send(0x08, struct.pack(">Q", 77), b"devices/1", json.dumps({"qos": 1}).encode(), b"go")
+    (head,) = w.socket.recv_multipart()
+    assert head[4] == 0x88 and struct.unpack_from(">QH", head, 5) == (77, 200)
+    assert device.expect_message().payload == b"go"
+    w.send(0x08, struct.pack(">Q", 78), b"bad/+", b"", b"go")
+    assert struct.unpack_from(">QH", w.socket.recv_multipart()[0], 5) == (78, 400)
+
+
+def test_nonsense_is_closed(gateway, raw, worker):
+    one = start(gateway)
+    w = worker(one)
+    assert w.socket.recv_multipart()[0][4] == WELCOME
+    w.send(0x7f)
+    assert w.socket.recv_multipart()[0][4] == CLOSE
+    w.send(HEARTBEAT)  # nobody that it knows
+    assert w.socket.recv_multipart()[0][4] == CLOSE
+    w.hello()
+    assert w.socket.recv_multipart()[0][4] == WELCOME
+    one.wait_metric(1, "trestle_zmq_workers", endpoint="workers")
+
+
+def test_the_example_as_a_program(gateway, raw):
+    one = start(gateway)
+    device = raw(one.port)
+    device.connect()
+    send_jobs(device, 300)
+    program = subprocess.Popen([sys.executable, EXAMPLES / "native_worker.py",
+                                one.address("workers"), "encode"], stdout=subprocess.PIPE)
+    try:
+        reader = threading.Thread(target=program.stdout.read)
+        reader.start()
+        for i in range(300):
+            assert device.expect(PUBACK).packet_id == i + 1
+    finally:
+        program.kill()
+        program.wait()
+        reader.join()
