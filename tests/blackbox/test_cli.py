@@ -42,7 +42,17 @@ def test_check_is_happy(good):
 
 
 def test_default_config_of_the_project():
+    """Each warning that it gives is explained in the file."""
     done = run_program("check", "--config", ROOT / "config/trestle.json")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert all("warning: routes[0].zmq: " in line for line in done.stderr.splitlines())
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "config/examples").glob("*.json")),
+                         ids=lambda path: path.stem)
+def test_examples_of_the_project(example):
+    done = run_program("check", "--config", example,
+                       "--set", "admin.token=for a secret that is not mounted here")
     assert done.returncode == 0, done.stderr + done.stdout
 
 
