@@ -166,6 +166,7 @@ def test_the_job_of_a_worker_that_goes_is_done_by_another(gateway, raw, worker):
     _, meta, payload = first.recv()
     assert payload == b"0"
     first.socket.close(linger=0)
+    one.wait_metric(0, "trestle_zmq_workers", endpoint="workers")
     second = worker(one)
     for i in range(3):
         _, again, payload = second.recv()
