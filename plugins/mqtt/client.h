@@ -51,7 +51,7 @@ class Client final : public SessionSink, public SessionHolder {
     Reason subscribe_one(const Subscription& wanted, uint32_t subscription_id, bool& retained);
     [[nodiscard]] Reason check_filter(std::string_view filter) const;
     Fault refuse_id(PacketType type, uint16_t packet_id, size_t filters);
-    void answer(PacketType type, uint16_t packet_id, std::string_view reasons);
+    Fault answer(PacketType type, uint16_t packet_id, std::string_view reasons);
     Fault on_unsubscribe(const Frame& frame);
     Fault on_disconnect(const Frame& frame);
 

@@ -22,7 +22,7 @@ Fault Client::on_subscribe(const Frame& frame) {
         reasons.push_back(static_cast<char>(reason));
         if (retained) want_retained.push_back(wanted.filter);
     }
-    answer(PacketType::suback, packet.packet_id, reasons);
+    if (const Fault fault = answer(PacketType::suback, packet.packet_id, reasons)) return fault;
     for (const auto filter : want_retained) {
         const auto mine = session().subscriptions().find(std::string(filter));
         if (mine != session().subscriptions().end()) {
@@ -38,12 +38,11 @@ Fault Client::refuse_id(PacketType type, uint16_t packet_id, size_t filters) {
         return {Reason::protocol_error, "the packet identifier is in use [MQTT-2.3.1-2]"};
     }
     const auto code = static_cast<char>(Reason::packet_identifier_in_use);
-    answer(type, packet_id, std::string(filters, code));
-    return {};
+    return answer(type, packet_id, std::string(filters, code));
 }
 
 // With a sentence about the first filter that was refused, if the client wants to know.
-void Client::answer(PacketType type, uint16_t packet_id, std::string_view reasons) {
+Fault Client::answer(PacketType type, uint16_t packet_id, std::string_view reasons) {
     SubscriptionAck ack;
     ack.packet_id = packet_id;
     ack.reasons = reasons;
@@ -59,6 +58,8 @@ void Client::answer(PacketType type, uint16_t packet_id, std::string_view reason
                             ? encode_suback(output(), version_, ack, maximum_packet_size_)
                             : encode_unsuback(output(), version_, ack, maximum_packet_size_);
     packets_.count_sent(cell(), size);
+    if (size != 0) return {};
+    return {Reason::packet_too_large, "the answer is larger than the client takes [MQTT-3.1.2-24]"};
 }
 
 Reason Client::check_filter(std::string_view filter) const {
@@ -110,8 +111,7 @@ Fault Client::on_unsubscribe(const Frame& frame) {
         reasons.push_back(
             static_cast<char>(existed ? Reason::success : Reason::no_subscription_existed));
     }
-    answer(PacketType::unsuback, packet.packet_id, reasons);
-    return {};
+    return answer(PacketType::unsuback, packet.packet_id, reasons);
 }
 
 }  // namespace trestle::mqtt

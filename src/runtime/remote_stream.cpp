@@ -122,14 +122,14 @@ class RemoteStream final : public ByteStream {
         shard_->at_end_of_turn(*this);
     }
     void close() override {
-        if (closing_ || closed_) return;
-        closing_ = true;
-        output();
+        if (std::exchange(closing_, true)) return;
+        output();  // also when the stream is gone already: then its end is reported
     }
     void abort(std::string_view why) override {
-        if (closed_ || aborted_) return;
-        closing_ = aborted_ = true;
+        if (std::exchange(aborted_, true)) return;
+        closing_ = true;
         output_.clear();
+        if (closed_) return shard_->at_end_of_turn(*this);
         near_->shard().post([near = near_, text = std::string(why)] { near->abort(text); });
     }
     void move_to(std::unique_ptr<ByteStream> self, Shard& target, std::string_view unread,

@@ -155,3 +155,10 @@ def test_many_filters_in_one_subscribe(gateway, raw):
     client.publish("f/1999", b"x")
     assert client.expect_message().topic == "f/1999"
     wait_until(lambda: one.metric("trestle_subscriptions") == 2000, "subscriptions are not counted")
+
+
+def test_answer_larger_than_the_client_takes(strict, raw):
+    client = raw(strict.port)
+    client.connect(props=b"\x27\x00\x00\x00\x64")
+    client.send(subscribe(V5, 1, *(f"f/{i}" for i in range(100))))
+    client.expect_fault(0x95)

@@ -266,6 +266,29 @@ TEST_F(RemoteStream, LastBytesComeBeforeTheEnd) {
     EXPECT_EQ(board_.closed_why, "closed by the peer");
 }
 
+// The end waits behind bytes that the paused handler has not seen. When it does not want them any
+// more, nothing else would bring the end.
+TEST_F(RemoteStream, EndsWhenItIsGivenUpAfterThePeerHasGone) {
+    for (const bool abort : {false, true}) {
+        connect();
+        on_here([&] { client_.stream->pause_reading(); });
+        on_near([&] {
+            (*fake_)->feed("never read");
+            (*fake_)->peer_closes();
+        });
+        EXPECT_TRUE(board_.wait([](Board& b) { return b.destroyed == 1; }));
+        on_here([&] {
+            EXPECT_EQ(board_.closed, 0);
+            abort ? client_.stream->abort("enough") : client_.stream->close();
+        });
+        ASSERT_TRUE(board_.wait([](Board& b) { return b.closed == 1; }));
+        EXPECT_EQ(board_.received, "");
+        board_.note([](Board& b) { b.closed = b.destroyed = 0; });
+        arrived_ = false;
+    }
+    board_.note([](Board& b) { b.destroyed = 1; });
+}
+
 TEST_F(RemoteStream, EndsOnceWhenBothSidesClose) {
     for (int round = 0; round < 200; ++round) {
         connect();
