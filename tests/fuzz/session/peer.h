@@ -52,10 +52,14 @@ class Peer {
 
  private:
     using Stage = SessionView::Stage;
-    struct DueRecord {
+    /// An answer to a PUBLISH.
+    struct Due {
         uint16_t packet_id;
-        bool repeated;
+        bool repeated;  // a former one had the id: whether and where it is answered is open
     };
+    using AllDue = std::vector<Due>;
+    static void take_in_order(AllDue& due, uint16_t packet_id);
+    static bool any_fresh(const AllDue& due);
     [[nodiscard]] SessionView& session() { return session_ ? *session_ : own_; }
     [[nodiscard]] bool owns_session() { return session().owner == this; }
 
@@ -73,7 +77,6 @@ class Peer {
     void received_publish(const mqtt::Frame& frame);
     void received_acknowledged(const mqtt::Publish& publish);
     void received_answer(const mqtt::Frame& frame);
-    void received_pubrec(const mqtt::Ack& ack);
     void received_subscription_ack(const mqtt::Frame& frame);
     void check_stalled();
 
@@ -99,8 +102,7 @@ class Peer {
     uint16_t alias_maximum_ = 0;
     std::map<uint16_t, std::string> my_aliases_, its_aliases_;
 
-    std::deque<uint16_t> pubacks_due_;
-    std::vector<DueRecord> pubrecs_due_;
+    AllDue pubacks_due_, pubrecs_due_;
     std::multiset<uint16_t> pubcomps_due_;
     std::deque<std::pair<uint16_t, size_t>> subacks_due_, unsubacks_due_;  // id, filters
     size_t pings_due_ = 0;

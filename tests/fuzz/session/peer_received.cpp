@@ -129,11 +129,10 @@ void Peer::received_answer(const Frame& frame) {
     if (frame.type() == PacketType::pubrel) {
         answers_due_.push_back({PacketType::pubcomp, ack.packet_id});
     } else if (frame.type() == PacketType::puback) {
-        must(!pubacks_due_.empty(), "PUBACK answers PUBLISH");
-        must(pubacks_due_.front() == ack.packet_id, "PUBACKs come in order [MQTT-4.6.0-2]");
-        pubacks_due_.pop_front();
+        take_in_order(pubacks_due_, ack.packet_id);
     } else if (frame.type() == PacketType::pubrec) {
-        received_pubrec(ack);
+        take_in_order(pubrecs_due_, ack.packet_id);
+        if (is_error(ack.reason)) session().open.erase(ack.packet_id);
     } else {
         const auto due = pubcomps_due_.find(ack.packet_id);
         must(due != pubcomps_due_.end(), "PUBCOMP answers PUBREL");
@@ -141,19 +140,15 @@ void Peer::received_answer(const Frame& frame) {
     }
 }
 
-void Peer::received_pubrec(const mqtt::Ack& ack) {
-    const auto due = std::ranges::find(pubrecs_due_, ack.packet_id, &DueRecord::packet_id);
-    must(due != pubrecs_due_.end(), "PUBREC answers PUBLISH");
-    if (!due->repeated) {
-        const auto fresh = [](const DueRecord& one) { return !one.repeated; };
-        must(std::none_of(pubrecs_due_.begin(), due, fresh),
-             "PUBRECs come in order [MQTT-4.6.0-3]");
-    }
-    // A repetition that comes while the first one waits is answered along with it.
-    const uint16_t id = due->packet_id;
-    pubrecs_due_.erase(due);
-    if (is_error(ack.reason)) session().open.erase(id);
+void Peer::take_in_order(AllDue& all, uint16_t packet_id) {
+    const auto due = std::ranges::find(all, packet_id, &Due::packet_id);
+    must(due != all.end(), "PUBACK and PUBREC answer PUBLISH");
+    must(due->repeated || !any_fresh({all.begin(), due}),
+         "they come in order [MQTT-4.6.0-2], [MQTT-4.6.0-3]");
+    all.erase(due);
 }
+
+bool Peer::any_fresh(const AllDue& due) { return !std::ranges::all_of(due, &Due::repeated); }
 
 void Peer::received_subscription_ack(const Frame& frame) {
     SubscriptionAck ack;
@@ -177,9 +172,8 @@ void Peer::check_at_rest(bool alive) {
     if (!accepted_) return;
     constexpr uint32_t kTakesAnyAnswer = 100;
     if (maximum_packet_size_ >= kTakesAnyAnswer && !world_.acks_pending()) {
-        must(pubacks_due_.empty(), "every QoS 1 message is acknowledged");
-        const auto fresh = [](const DueRecord& one) { return !one.repeated; };
-        must(std::ranges::none_of(pubrecs_due_, fresh), "every QoS 2 message is acknowledged");
+        must(!any_fresh(pubacks_due_), "every QoS 1 message is acknowledged");
+        must(!any_fresh(pubrecs_due_), "every QoS 2 message is acknowledged");
         must(pubcomps_due_.empty(), "every PUBREL is answered");
         must(subacks_due_.empty() && unsubacks_due_.empty(), "every subscription is answered");
         must(pings_due_ == 0, "every PINGREQ is answered");

@@ -1,4 +1,5 @@
 // What the client has sent.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -97,7 +98,11 @@ void Peer::sent_publish(const Frame& frame) {
     broken_ = publish.topic.empty();
     if (broken_) return;
     world_.journal().note_sent(publish.topic, publish.payload, !changed_);
-    if (publish.qos == 1) pubacks_due_.push_back(publish.packet_id);
+    if (publish.qos == 1) {
+        const bool due = std::ranges::count(pubacks_due_, publish.packet_id, &Due::packet_id) != 0;
+        pubacks_due_.push_back({publish.packet_id, due});
+        session().open.erase(publish.packet_id);  // a client that reuses an id has given up on it
+    }
     if (publish.qos == 2) sent_exactly_once(publish);
 }
 
