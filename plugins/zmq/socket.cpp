@@ -8,6 +8,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "plugin_api/net.h"
+
 namespace trestle::zmq {
 
 namespace {
@@ -84,7 +86,11 @@ void Socket::set(int option, std::string_view value) {
 }
 
 void Socket::bind(const std::string& address) {
-    if (zmq_bind(handle_, address.c_str()) != 0) fail("cannot bind " + address);
+    if (zmq_bind(handle_, address.c_str()) == 0) return;
+    const int cause = zmq_errno();
+    const auto advice = address.starts_with("tcp:") ? bind_advice(cause) : std::string_view();
+    throw std::runtime_error("cannot bind " + address + ": " + zmq_strerror(cause) +
+                             std::string(advice));
 }
 
 void Socket::connect(const std::string& address) {

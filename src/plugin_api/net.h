@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "plugin_api/byte_stream.h"
 #include "plugin_api/uri.h"
@@ -42,6 +43,10 @@ class Listener {
 /// descriptors run out it pauses for a moment instead of spinning.
 std::unique_ptr<Listener> listen(Shard& shard, const Uri& uri,
                                  std::function<void(Accepted)> accept);
+
+/// What to add to the system's word when binding a TCP address failed with this errno: what would
+/// give the right to a port below 1024. Empty for other causes.
+std::string_view bind_advice(int error) noexcept;
 
 /// A stream over a connected socket; on the calling shard.
 std::unique_ptr<ByteStream> make_socket_stream(Shard& shard, Accepted accepted);

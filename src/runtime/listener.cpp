@@ -115,7 +115,8 @@ int bind_tcp(const Uri& uri) {
         ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, any ? &no : &yes, sizeof yes);
     }
     if (::bind(fd.get(), found->ai_addr, found->ai_addrlen) != 0) {
-        cannot_listen(uri, std::strerror(errno));
+        const int cause = errno;
+        cannot_listen(uri, std::strerror(cause) + std::string(bind_advice(cause)));
     }
     return fd.release();
 }
@@ -204,6 +205,12 @@ class SocketListener final : public Listener {
 
 Accepted::~Accepted() {
     if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+std::string_view bind_advice(int error) noexcept {
+    if (error != EACCES) return {};
+    return " (a port below 1024 needs the capability CAP_NET_BIND_SERVICE, or a lower sysctl "
+           "net.ipv4.ip_unprivileged_port_start)";
 }
 
 std::unique_ptr<Listener> listen(Shard& shard, const Uri& uri,

@@ -53,6 +53,22 @@ bool ConfigFaults::knows(std::string_view path) const {
                        [&](const ConfigFault& fault) { return fault.path == path; });
 }
 
+void ConfigFaults::set_by(std::string path, std::string origin) {
+    origins_.emplace_back(std::move(path), std::move(origin));
+}
+
+// The nearest above it; of two at the same place the later one.
+std::string ConfigFaults::origin_of(std::string_view path) const {
+    const std::pair<std::string, std::string>* best = nullptr;
+    for (const auto& one : origins_) {
+        const size_t size = one.first.size();
+        const bool is_below = path.starts_with(one.first) &&
+                              (path.size() == size || path[size] == '.' || path[size] == '[');
+        if (is_below && (best == nullptr || size >= best->first.size())) best = &one;
+    }
+    return best == nullptr ? std::string() : best->second;
+}
+
 std::vector<std::string> ConfigFaults::lines() const {
     std::vector<std::string> lines;
     auto add = [&](const ConfigFault& fault, const char* mark) {
@@ -63,7 +79,9 @@ std::vector<std::string> ConfigFaults::lines() const {
         where += ": ";
         where += mark;
         if (!fault.path.empty()) where += fault.path + ": ";
-        lines.push_back(where + fault.message);
+        const std::string origin = origin_of(fault.path);
+        const bool is_told = origin.empty() || fault.message.find(origin) != std::string::npos;
+        lines.push_back(where + fault.message + (is_told ? "" : " (given by " + origin + ")"));
     };
     for (const auto& fault : faults_) add(fault, "");
     for (const auto& warning : warnings_) add(warning, "warning: ");

@@ -28,19 +28,26 @@ class ConfigFaults : public FaultSink {
     void warning(std::string_view path, std::string message) override;
     void fault_at(int line, int column, std::string message);
 
+    /// What is at or below `path` was not in the file: `origin` ("--set", a variable) laid it over.
+    void set_by(std::string path, std::string origin);
+
     [[nodiscard]] bool any() const { return !faults_.empty(); }
     /// A fault at exactly this path is already known.
     [[nodiscard]] bool knows(std::string_view path) const;
     [[nodiscard]] const std::vector<ConfigFault>& faults() const { return faults_; }
     [[nodiscard]] const std::vector<ConfigFault>& warnings() const { return warnings_; }
 
-    /// One line each: "file: path: message", warnings after the faults and marked as such.
+    /// One line each: "file: path: message", warnings after the faults and marked as such. A line
+    /// about a value that the file does not have says who gave it.
     [[nodiscard]] std::vector<std::string> lines() const;
 
  private:
+    [[nodiscard]] std::string origin_of(std::string_view path) const;
+
     std::string file_;
     std::vector<ConfigFault> faults_;
     std::vector<ConfigFault> warnings_;
+    std::vector<std::pair<std::string, std::string>> origins_;  // path, who laid it over the file
 };
 
 /// Passes faults on with a path in front; what plugins are given.

@@ -1,7 +1,9 @@
 #include "server/config_text.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -177,6 +179,14 @@ Surroundings Surroundings::of_process(const std::string& config_file) {
         const char* value = std::getenv(name.c_str());
         return value == nullptr ? std::nullopt : std::optional<std::string>(value);
     };
+    for (char** entry = ::environ; *entry != nullptr; ++entry) {
+        const std::string_view text(*entry);
+        if (!text.starts_with(kVariablePrefix)) continue;
+        const size_t end = std::min(text.find('='), text.size());
+        surroundings.variables.push_back(
+            {std::string(text.substr(0, end)),
+             std::string(text.substr(std::min(end + 1, text.size())))});
+    }
     surroundings.folder = std::filesystem::path(config_file).parent_path().string();
     return surroundings;
 }
@@ -203,6 +213,7 @@ ConfigText parse_config_text(std::string_view text, const std::vector<std::strin
         }
     }
     if (!is_json) return result;
+    apply_variables(*root, surroundings.variables, result.replaced, faults);
     for (const std::string& set : sets) apply_set(*root, set, faults);
     Replacer(surroundings, result.replaced, faults).visit(*root, "");
     result.root = std::move(root);

@@ -1,5 +1,6 @@
-// From the bytes of a config file to one JSON value: comments allowed, `--set` laid over it,
-// `${...}` replaced in every string. Nothing here knows which keys there are.
+// From the bytes of a config file to one JSON value: comments allowed, the environment's
+// `TRESTLE__...` and then `--set` laid over it, `${...}` replaced in every string. Nothing here
+// knows which keys there are.
 //
 //   ${NAME}            environment variable; unset = fault
 //   ${NAME:-default}   the default where it is unset or empty
@@ -37,9 +38,16 @@ struct ConfigText {
     ReplacedStrings replaced;
 };
 
-/// Where `${...}` looks. Tests give their own.
+/// An environment variable that gives a value of the config: "TRESTLE__log__level".
+struct ConfigVariable {
+    std::string name;
+    std::string value;
+};
+
+/// Where `${...}` looks, and what the environment lays over the file. Tests give their own.
 struct Surroundings {
     std::function<std::optional<std::string>(const std::string& name)> environment;
+    std::vector<ConfigVariable> variables;
     std::string folder;  // relative ${file:} paths start here
 
     static Surroundings of_process(const std::string& config_file);

@@ -174,7 +174,27 @@ RoutePtr Gateway::make_route(const RouteConfig& config) {
         std::move(order));
 }
 
+// What dashboards and alerts need beside the counts: how full is full, and whose queue it is.
+void Gateway::describe_route(const RouteConfig& config, bool is_there) {
+    const auto set = [&](const char* name, const char* help, Labels labels, int64_t value) {
+        metrics_.gauge(name, help, std::move(labels)).set(metrics_.outside(), value);
+    };
+    set("trestle_route_queue_max_messages", "Limit of messages in the queue",
+        {{"route", config.name}}, config.queue.max_messages);
+    set("trestle_route_queue_max_bytes", "Limit of bytes in the queue", {{"route", config.name}},
+        config.queue.max_bytes);
+    for (const auto& [direction, endpoint] :
+         {std::pair("to", config.to), std::pair("from", config.from)}) {
+        if (endpoint.empty()) continue;
+        set("trestle_route_info", "1 while the route leads to, or comes from, the endpoint",
+            {{"route", config.name}, {"endpoint", endpoint}, {"direction", direction}},
+            is_there ? 1 : 0);
+    }
+}
+
 void Gateway::set_routes(const Config& config, uint64_t drain_ms) {
+    for (const auto& one : route_configs_) describe_route(one, false);
+    for (const auto& one : config.routes) describe_route(one, true);
     std::vector<RoutePtr> routes;
     for (const auto& wanted : config.routes) {
         const auto same = std::ranges::find(route_configs_, wanted);
@@ -209,6 +229,15 @@ std::vector<std::string> Gateway::not_ready() const {
         if (!reason.empty()) reasons.push_back(one.context->name() + ": " + reason);
     }
     return reasons;
+}
+
+bool Gateway::shards_ran() {
+    if (unheard_shards_.load(std::memory_order_relaxed) != 0) return false;
+    unheard_shards_.store(pool_.size(), std::memory_order_relaxed);
+    for (size_t i = 0; i < pool_.size(); ++i) {
+        pool_[i].post([this] { unheard_shards_.fetch_sub(1, std::memory_order_relaxed); });
+    }
+    return true;
 }
 
 // Endpoints that give messages go first, those that routes lead to after them: what is on its way

@@ -34,6 +34,8 @@ class Gateway final : public Host {
     void stop(uint64_t drain_ms);
     /// Why it is not ready; empty when it is. Main thread.
     [[nodiscard]] std::vector<std::string> not_ready() const;
+    /// Whether every shard has run since the last call, and asks them anew. Main thread.
+    bool shards_ran();
 
     // Host
     [[nodiscard]] size_t shard_count() const override {
@@ -57,6 +59,7 @@ class Gateway final : public Host {
     void make_endpoints(const Config& config);
     void set_routes(const Config& config, uint64_t drain_ms);
     RoutePtr make_route(const RouteConfig& config);
+    void describe_route(const RouteConfig& config, bool is_there);
     [[nodiscard]] EndpointId id_of(std::string_view endpoint) const;
     void stop_endpoints(bool route_sinks, uint64_t deadline_ms);
     void add_metrics();
@@ -72,7 +75,8 @@ class Gateway final : public Host {
     std::map<std::string, std::unique_ptr<Plugin>> plugins_;
     std::vector<Running> endpoints_;  // by id, from 1
     std::vector<RouteConfig> route_configs_;
-    std::vector<RoutePtr> routes_;  // beside route_configs_
+    std::vector<RoutePtr> routes_;           // beside route_configs_
+    std::atomic<size_t> unheard_shards_{0};  // of those asked whether they run
     bool running_ = false;
     bool stopping_ = false;
 };

@@ -24,6 +24,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "plugin_api/net.h"
 #include "server/router.h"
 
 namespace trestle {
@@ -195,7 +196,10 @@ std::string HttpServer::Core::listen(const Tcp::endpoint& endpoint, std::string_
     if (!error) acceptor.set_option(Tcp::acceptor::reuse_address(true), error);
     if (!error) acceptor.bind(endpoint, error);
     if (!error) acceptor.listen(net::socket_base::max_listen_connections, error);
-    if (error) return fmt::format("cannot listen on {}: {}", uri, error.message());
+    if (error) {
+        return fmt::format("cannot listen on {}: {}{}", uri, error.message(),
+                           bind_advice(error.value()));
+    }
     ports.push_back(acceptor.local_endpoint(error).port());
     accept(*listeners_.emplace_back(std::move(listener)));
     return {};

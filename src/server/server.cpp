@@ -4,6 +4,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <csignal>
 #include <optional>
@@ -19,6 +20,7 @@
 #include "server/plugin_loader.h"
 #include "server/probes.h"
 #include "server/router.h"
+#include "server/service_manager.h"
 #include "server/version.h"
 
 namespace trestle {
@@ -46,16 +48,20 @@ class Server {
           metrics_(static_cast<size_t>(config_.shards)),
           http_(io_, router_),
           probe_http_(io_, probe_router_),
-          signals_(io_, SIGTERM, SIGINT, SIGHUP) {
+          signals_(io_, SIGTERM, SIGINT, SIGHUP),
+          watchdog_(io_) {
         sink_->set_level(log_level_from(config_.log.level).value_or(LogLevel::info));
     }
 
-    int run();
+    /// `warnings` are those of the config.
+    int run(const std::vector<ConfigFault>& warnings);
 
  private:
     void add_metrics();
     bool open_admin();
     void await_signal();
+    void feed_watchdog();
+    void stop();
     void reload();
     void reload_failed(const std::vector<std::string>& lines);
 
@@ -69,6 +75,8 @@ class Server {
     Router router_, probe_router_;
     HttpServer http_, probe_http_;
     boost::asio::signal_set signals_;
+    ServiceManager service_manager_;
+    boost::asio::steady_timer watchdog_;
     std::optional<Gateway> gateway_;
     Counter* reloads_ok_ = nullptr;
     Counter* reloads_failed_ = nullptr;
@@ -115,9 +123,10 @@ bool Server::open_admin() {
            open(probe_http_, config_.admin.probe_listen, "probes");
 }
 
-int Server::run() {
+int Server::run(const std::vector<ConfigFault>& warnings) {
     log_.info("trestle {} (commit {}), config {}", program_version(), program_commit(),
               config_.file);
+    for (const auto& warning : warnings) log_.warn("{}: {}", warning.path, warning.message);
     add_metrics();
     if (!open_admin()) return 1;
     gateway_.emplace(config_, plugins_, *sink_, metrics_);
@@ -131,6 +140,8 @@ int Server::run() {
     log_.info("ready: {} endpoints, {} routes, {} shards", config_.endpoints.size(),
               config_.routes.size(), config_.shards);
     await_signal();
+    feed_watchdog();
+    service_manager_.ready("ready");
     io_.run();
     log_.info("stopped");
     return 0;
@@ -140,15 +151,34 @@ void Server::await_signal() {
     signals_.async_wait([this](const boost::system::error_code& error, int signal) {
         if (error) return;
         if (signal == SIGHUP) {
+            service_manager_.reloading();
             reload();
+            service_manager_.ready(reload_ok_->value() == 1 ? "ready" : "ready; reload refused");
             return await_signal();
         }
-        log_.info("stopping: draining for at most {} ms", config_.drain_timeout_ms);
-        gateway_->stop(static_cast<uint64_t>(config_.drain_timeout_ms));
-        http_.stop();
-        probe_http_.stop();
-        io_.stop();
+        stop();
     });
+}
+
+// The watchdog is fed only while all shards run: one that hangs has the service started anew.
+void Server::feed_watchdog() {
+    const auto limit = service_manager_.watchdog();
+    if (!limit) return;
+    if (gateway_->shards_ran()) service_manager_.alive();
+    watchdog_.expires_after(*limit / 4);
+    watchdog_.async_wait([this](const boost::system::error_code& error) {
+        if (!error) feed_watchdog();
+    });
+}
+
+void Server::stop() {
+    constexpr auto kSlack = std::chrono::seconds(5);  // beyond draining
+    service_manager_.stopping(std::chrono::milliseconds(config_.drain_timeout_ms) + kSlack);
+    log_.info("stopping: draining for at most {} ms", config_.drain_timeout_ms);
+    gateway_->stop(static_cast<uint64_t>(config_.drain_timeout_ms));
+    http_.stop();
+    probe_http_.stop();
+    io_.stop();
 }
 
 void Server::reload_failed(const std::vector<std::string>& lines) {
@@ -187,11 +217,13 @@ int serve(const std::string& file, const std::vector<std::string>& sets, PluginL
           std::ostream& err) {
     ConfigFaults faults(file);
     auto config = Config::load(file, sets, plugins, faults);
-    for (const auto& line : faults.lines()) err << line << '\n';
-    if (!config) return 2;
+    if (!config) {
+        for (const auto& line : faults.lines()) err << line << '\n';
+        return 2;
+    }
     raise_descriptor_limit();
     std::signal(SIGPIPE, SIG_IGN);
-    return Server(std::move(*config), sets, plugins).run();
+    return Server(std::move(*config), sets, plugins).run(faults.warnings());
 }
 
 }  // namespace trestle

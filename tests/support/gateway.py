@@ -48,6 +48,7 @@ class Gateway:
         self.log_file = self.folder / "trestle.log"
         self.arguments = list(map(str, arguments))
         self.program = program
+        self.environment = {}  # beside that of the tests
         self.process = None
         self.admin = config.get("admin", {}).get("listen", "")
 
@@ -62,7 +63,7 @@ class Gateway:
             self.process = subprocess.Popen(
                 [self.program, "serve", "--config", self.config_file, *self.arguments],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
-                env=sanitizer_environment())
+                env={**sanitizer_environment(), **self.environment})
         if ready:
             wait_until(self._ready_or_dead, lambda: "not ready; log:\n" + self.log(), seconds)
         return self

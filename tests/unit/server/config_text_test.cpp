@@ -177,6 +177,74 @@ TEST(ConfigSet, Faults) {
     }
 }
 
+TEST(ConfigVariables, LieOverTheFileAndUnderSet) {
+    Setting setting;
+    setting.environment = {{"N", "4"}};
+    // In no order at all: parents go first, and element 2 before element 10.
+    setting.variables = {{"TRESTLE__endpoints__a__listen__10", "mqtt://127.0.0.1:1893"},
+                         {"TRESTLE__log__format", "json"},
+                         {"TRESTLE__log", R"({"level": "debug", "format": "text"})"},
+                         {"TRESTLE__shards", "${N}"},
+                         {"TRESTLE__drain_timeout_ms", "7"},
+                         {"TRESTLE__admin__anonymous", "true"},
+                         {"TRESTLE__admin__token", "12345"},
+                         {"TRESTLE__endpoints__b", R"({"plugin": "zmq", "socket": "sub"})"},
+                         {"TRESTLE__endpoints__b__connect", R"(["tcp://h:1"])"},
+                         {"TRESTLE__endpoints__b__secret", "9"}};
+    for (int i = 0; i < 10; ++i) {
+        setting.variables.push_back({"TRESTLE__endpoints__a__listen__" + std::to_string(i),
+                                     "mqtt://127.0.0.1:" + std::to_string(1883 + i)});
+    }
+    setting.sets = {"drain_timeout_ms=8"};
+    const auto parsed = parse(
+        R"({"endpoints": {"a": {"plugin": "mqtt", "listen": ["mqtt://127.0.0.1:1"]}}})", setting);
+    ASSERT_TRUE(parsed.config) << parsed.text();
+    EXPECT_EQ(parsed.config->shards, 4);
+    EXPECT_EQ(parsed.config->drain_timeout_ms, 8) << "--set lies over the environment";
+    EXPECT_EQ(parsed.config->log, (LogConfig{"debug", "json"}));
+    EXPECT_TRUE(parsed.config->admin.anonymous);
+    EXPECT_EQ(parsed.config->admin.token, "12345") << "text stays text where text is wanted";
+    const auto listen = parsed.config->endpoint("a")->settings.list("listen");
+    ASSERT_EQ(listen.size(), 11U);
+    EXPECT_EQ(listen[0], "mqtt://127.0.0.1:1883");
+    EXPECT_EQ(listen[10], "mqtt://127.0.0.1:1893");
+    EXPECT_EQ(parsed.config->endpoint("b")->settings.string("secret"), "9");
+}
+
+TEST(ConfigVariables, ANumberIsAKeyWhereThereIsAnObject) {
+    Setting setting;
+    setting.variables = {{"TRESTLE__endpoints__7__listen__0", "mqtt://127.0.0.1:1884"}};
+    const auto parsed = parse(
+        R"({"endpoints": {"7": {"plugin": "mqtt", "listen": ["mqtt://127.0.0.1:1"]}}})", setting);
+    ASSERT_TRUE(parsed.config) << parsed.text();
+    EXPECT_EQ(parsed.config->endpoint("7")->settings.list("listen")[0], "mqtt://127.0.0.1:1884");
+}
+
+TEST(ConfigVariables, FaultsNameTheVariable) {
+    const std::tuple<const char*, const char*, const char*> rows[] = {
+        {"TRESTLE__", "1", "found the environment variable TRESTLE__, expected"},
+        {"TRESTLE____x", "1", "TRESTLE____x, expected"},
+        {"TRESTLE__log__", "1", "TRESTLE__log__, expected"},
+        {"TRESTLE__shards", "three", R"(shards: found "three" (from TRESTLE__shards), expected)"},
+        {"TRESTLE__shads", "3", R"(did you mean "shards"?) (given by TRESTLE__shads))"},
+        {"TRESTLE__log__levle", "x", R"(did you mean "level"?) (given by TRESTLE__log__levle))"},
+        {"TRESTLE__endpoint__a__plugin", "mqtt", "(given by TRESTLE__endpoint__a__plugin)"},
+        {"TRESTLE__shards__0", "1", "shards: TRESTLE__shards__0 goes below it, but found a number"},
+        {"TRESTLE__routes__3__name", "x", "routes[3]: TRESTLE__routes__3__name names it, but"},
+        {"TRESTLE__log__level", "\xff", "the value of TRESTLE__log__level is not UTF-8"},
+        {"TRESTLE__log__level", "${NONE}", "the environment has no NONE"},
+        {"TRESTLE__log", "{", "expected an object { ... } (given by TRESTLE__log)"},
+    };
+    for (const auto& [name, value, says] : rows) {
+        Setting setting;
+        setting.variables = {{name, value}};
+        const auto parsed =
+            parse(R"({"endpoints": {}, "shards": 1, "log": {"level": "info"}})", setting);
+        EXPECT_FALSE(parsed.config) << name;
+        EXPECT_NE(parsed.text().find(says), std::string::npos) << name << "\n" << parsed.text();
+    }
+}
+
 TEST(ConfigText, Comments) {
     const auto parsed =
         parse("// first\n{ /* here */ \"endpoints\": {}, // there\n \"shards\": 2 }\n");

@@ -89,6 +89,7 @@ Parsed parse(const std::string& text, const Setting& setting) {
         if (found == setting.environment.end()) return std::nullopt;
         return found->second;
     };
+    surroundings.variables = setting.variables;
     surroundings.folder = setting.folder;
     FakePlugins plugins;
     Parsed parsed;

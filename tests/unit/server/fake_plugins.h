@@ -23,6 +23,7 @@ class FakePlugins : public PluginCatalog {
 /// Environment and folder that a test chooses.
 struct Setting {
     std::map<std::string, std::string> environment;
+    std::vector<ConfigVariable> variables;
     std::string folder = "/nowhere";
     std::vector<std::string> sets;
 };
