@@ -15,6 +15,7 @@ Reason reason_for(Outcome outcome) {
         case Outcome::accepted:
             return Reason::success;
         case Outcome::no_subscriber:
+        case Outcome::no_receiver:
             return Reason::no_matching_subscribers;
         case Outcome::not_retained:
         case Outcome::queue_full:

@@ -69,9 +69,10 @@ void ZmqEndpoint::open(int type) {
     socket_ = Socket(zmq_, type);
     set_options();
     monitor_ = std::make_unique<Monitor>(
-        context_.home(), zmq_, socket_,
-        Monitor::Events{[this] {
-                            peers_.set(home_index(), static_cast<int64_t>(peers()));
+        context_.home(), zmq_, socket_, static_cast<uint64_t>(options_.handshake_timeout_ms),
+        Monitor::Events{[this](size_t count) {
+                            peer_count_.store(count, std::memory_order_relaxed);
+                            peers_.set(home_index(), static_cast<int64_t>(count));
                             on_peers_changed();
                         },
                         [this](uint64_t connection) { on_connection_closed(connection); },

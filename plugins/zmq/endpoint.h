@@ -4,6 +4,7 @@
 // guards. Destroyed when its shards no longer run, or on the home shard after `stop` is done.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -27,7 +28,8 @@ class ZmqEndpoint : public Endpoint {
     void stop_listening() override {}
     /// The address bound last, with the port that was chosen.
     [[nodiscard]] std::string bound_address() const { return socket_.last_endpoint(); }
-    [[nodiscard]] size_t peers() const { return monitor_ ? monitor_->peers() : 0; }
+    /// Peers after the handshake; from any thread.
+    [[nodiscard]] size_t peers() const { return peer_count_.load(std::memory_order_relaxed); }
 
  protected:
     /// Makes the socket, with its options, and binds and connects it; throws what `start` throws.
@@ -69,6 +71,7 @@ class ZmqEndpoint : public Endpoint {
 
     const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
     Gauge& peers_;
+    std::atomic<size_t> peer_count_{0};
     std::unique_ptr<Monitor> monitor_;
     std::unique_ptr<SocketWatch> watch_;
     std::atomic<bool> is_open_{false};

@@ -6,6 +6,7 @@ OutgoingFrames make_frames(const FrameFormat& format, std::string_view key, std:
                            std::string_view payload) {
     switch (format.format) {
         case Format::topic_payload:
+            if (format.has_sequence) break;
             return {{key, payload}, 2, false};
         case Format::single:
             return {{key, format.separator, payload}, 3, true};
@@ -17,8 +18,18 @@ OutgoingFrames make_frames(const FrameFormat& format, std::string_view key, std:
     return {{key, meta, payload}, 3, false};
 }
 
-std::optional<IncomingFrames> split_frames(const FrameFormat& format,
-                                           std::span<const std::string_view> frames) {
+std::string_view first_frame(const FrameFormat& format, std::string_view key,
+                             std::string_view payload, size_t most, std::string& buffer) {
+    if (format.format == Format::payload) return payload;
+    if (format.format != Format::single || most <= key.size()) return key;
+    buffer.assign(key).append(format.separator).append(payload.substr(0, most));
+    return buffer;
+}
+
+namespace {
+
+std::optional<IncomingFrames> split_plain(const FrameFormat& format,
+                                          std::span<const std::string_view> frames) {
     switch (format.format) {
         case Format::topic_payload:
             if (frames.size() != 2) return {};
@@ -38,6 +49,17 @@ std::optional<IncomingFrames> split_frames(const FrameFormat& format,
     }
     if (frames.size() != 3) return {};
     return IncomingFrames{frames[0], frames[1], frames[2]};
+}
+
+}  // namespace
+
+std::optional<IncomingFrames> split_frames(const FrameFormat& format,
+                                           std::span<const std::string_view> frames) {
+    auto split = split_plain(format, frames);
+    if (!split || !format.has_terminator) return split;
+    if (!split->key.ends_with('\0')) return {};
+    split->key.remove_suffix(1);
+    return split;
 }
 
 }  // namespace trestle::zmq

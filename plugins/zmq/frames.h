@@ -6,6 +6,9 @@
 //   single          [key separator payload]
 //   payload         [payload]
 //   full            [key][meta][payload]     meta: see zmq/meta.h
+//
+// With a sequence, `topic_payload` is [key][sequence][payload] (zmq/sequence.h). With a terminator,
+// keys end with NUL; outward, routes render them so.
 #pragma once
 
 #include <array>
@@ -22,6 +25,8 @@ enum class Format : uint8_t { topic_payload, single, payload, full };
 struct FrameFormat {
     Format format = Format::topic_payload;
     std::string separator = " ";  ///< of `single`; not empty
+    bool has_sequence = false;    ///< of `topic_payload`, outward only
+    bool has_terminator = false;
 };
 
 /// What to send: up to three frames, or one frame that is the parts in a row.
@@ -35,9 +40,15 @@ struct OutgoingFrames {
     }
 };
 
-/// The views are borrowed from the arguments. `meta` counts in `full` only.
+/// The views are borrowed from the arguments. `meta` counts in `full` only; with a sequence it is
+/// that frame.
 OutgoingFrames make_frames(const FrameFormat& format, std::string_view key, std::string_view meta,
                            std::string_view payload);
+
+/// What subscribers choose by: the first frame, as far as `most` bytes are enough. In `buffer` when
+/// it has to be put together.
+std::string_view first_frame(const FrameFormat& format, std::string_view key,
+                             std::string_view payload, size_t most, std::string& buffer);
 
 struct IncomingFrames {
     std::string_view key;  ///< empty with the format `payload`
@@ -48,7 +59,7 @@ struct IncomingFrames {
 /// No format has more.
 inline constexpr size_t kMostFrames = 3;
 
-/// Nothing when the frames are not of this format: too few, too many, no separator.
+/// Nothing when the frames are not of this format: too few, too many, no separator or terminator.
 std::optional<IncomingFrames> split_frames(const FrameFormat& format,
                                            std::span<const std::string_view> frames);
 

@@ -100,7 +100,8 @@ std::string write_meta(const OutgoingMeta& meta) {
     json["retain"] = message.retain;
     if (!meta.client.empty()) json["client"] = meta.client;
     if (!meta.user.empty()) json["user"] = meta.user;
-    json["time"] = meta.taken_ms;
+    if (meta.taken_ms != 0) json["time"] = meta.taken_ms;
+    if (meta.is_snapshot) json["snapshot"] = true;
     if (message.expires_at_ms != kNeverExpires) {
         const uint64_t left =
             message.expires_at_ms > meta.now_ms ? message.expires_at_ms - meta.now_ms : 0;

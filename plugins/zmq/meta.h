@@ -7,7 +7,8 @@
 //   retain            boolean
 //   client            string     the publisher's client id
 //   user              string     the name that it has proven to have
-//   time              number     milliseconds since 1970, when the gateway took the message
+//   time              number     milliseconds since 1970, when the gateway took the message; absent
+//                                in a snapshot
 //   expiry_s          number     seconds that the message is still good for
 //   content_type      string
 //   response_topic    string
@@ -15,6 +16,8 @@
 //   payload_format    0, 1       1: the payload is UTF-8 text
 //   timeout_ms        number     towards the gateway: how long a device's answer may take
 //   properties        array      user properties, pairs [name, value] in order
+//   snapshot          true       a retained message, sent since somebody has subscribed
+//   sequence          array      [epoch, number], see zmq/sequence.h
 //
 // What a message does not have is absent. From a worker, every key may be absent: the route's
 // options count then; what only the gateway knows and unknown keys are ignored. Pure functions, any
@@ -33,12 +36,13 @@ namespace trestle::zmq {
 struct OutgoingMeta {
     const MessageView& message;
     Qos qos;
-    std::string_view client;
-    std::string_view user;
-    uint64_t taken_ms;  ///< wall clock
-    uint64_t now_ms;    ///< steady clock, as `message.expires_at_ms`
+    std::string_view client = {};
+    std::string_view user = {};
+    uint64_t taken_ms = 0;  ///< wall clock; 0: not known
+    uint64_t now_ms = 0;    ///< steady clock, as `message.expires_at_ms`
     std::string_view id = {};
     unsigned attempt = 0;
+    bool is_snapshot = false;
 };
 
 std::string write_meta(const OutgoingMeta& meta);

@@ -1,6 +1,5 @@
 #include "zmq/monitor.h"
 
-#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -19,44 +18,14 @@ constexpr int kMostEvents = 1'000'000;
 
 }  // namespace
 
-void PeerCount::on_event(uint16_t event, uint32_t value) {
-    if ((event & (ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_CONNECTED)) != 0) {
-        forget(value);  // a descriptor that is used anew was closed before
-        connections_[value] = {next_number_++, false};
-    } else if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
-        mark_newest();
-    } else if ((event & kHandshakeFailed) != 0) {
-        ++failed_;
-    } else if (event == ZMQ_EVENT_DISCONNECTED) {
-        const bool has_failed = failed_ > 0;
-        if (has_failed) --failed_;
-        const auto found = connections_.find(value);
-        const bool was_peer = found != connections_.end() && found->second.is_peer;
-        forget(value);
-        if (has_failed && was_peer) mark_newest();
-    }
-}
-
-void PeerCount::mark_newest() {
-    Connection* newest = nullptr;
-    for (auto& [descriptor, connection] : connections_) {
-        if (connection.is_peer) continue;
-        if (newest == nullptr || connection.number > newest->number) newest = &connection;
-    }
-    if (newest == nullptr) return;
-    newest->is_peer = true;
-    ++peers_;
-}
-
-void PeerCount::forget(uint32_t descriptor) {
-    const auto found = connections_.find(descriptor);
-    if (found == connections_.end()) return;
-    if (found->second.is_peer) --peers_;
-    connections_.erase(found);
-}
-
-Monitor::Monitor(Shard& home, Context& context, Socket& socket, Events events)
-    : home_(home), pair_(context, ZMQ_PAIR), events_(std::move(events)) {
+Monitor::Monitor(Shard& home, Context& context, Socket& socket, uint64_t handshake_ms,
+                 Events events)
+    : home_(home),
+      pair_(context, ZMQ_PAIR),
+      count_(handshake_ms),
+      events_(std::move(events)),
+      timer_(
+          home.timers(), [](void* self) { static_cast<Monitor*>(self)->pass_time(); }, this) {
     const std::string name = context.inproc_name();
     socket.monitor(name, kWanted);
     pair_.set(ZMQ_RCVHWM, kMostEvents);
@@ -84,11 +53,12 @@ void Monitor::drain() {
             }
             while (frame.has_more() && pair_.receive(frame)) {
             }
-            count_.on_event(event, value);
+            count_.on_event(event, value, home_.now_ms());
             if (const uint64_t number = numbers_.on_event(event, value)) closed_.push_back(number);
             has_stopped_ |= event == ZMQ_EVENT_MONITOR_STOPPED;
         }
     } while ((pair_.events() & ZMQ_POLLIN) != 0);
+    arm_timer();
 }
 
 void Monitor::report() {
@@ -102,7 +72,7 @@ void Monitor::report() {
         if (stopped) stopped();
     } else if (std::exchange(told_peers_, count_.peers()) != count_.peers()) {
         const auto changed = events_.peers_changed;
-        if (changed) changed();
+        if (changed) changed(count_.peers());
     }
 }
 
@@ -114,6 +84,17 @@ uint64_t Monitor::connection_of(int descriptor) {
         });
     }
     return numbers_.of(static_cast<uint32_t>(descriptor));
+}
+
+void Monitor::arm_timer() {
+    const uint64_t due_ms = count_.next_due_ms();
+    if (due_ms != PeerCount::kNothing) timer_.set(due_ms);
+}
+
+void Monitor::pass_time() {
+    count_.pass_time(home_.now_ms());
+    arm_timer();
+    report();
 }
 
 }  // namespace trestle::zmq

@@ -16,6 +16,9 @@ constexpr int kRouterHwm = 4096;
 constexpr int kHeartbeatMs = 5000;
 constexpr int kRouterHeartbeatMs = 2500;
 constexpr int kLiveness = 3;
+constexpr size_t kLargestMessage = 64u << 20;
+// Subscriptions: libzmq spends dozens of bytes of memory on each of theirs.
+constexpr size_t kLargestFromReaders = 64u << 10;
 
 SocketKind socket_kind(const std::string& name) {
     if (name == "pub") return SocketKind::pub;
@@ -108,6 +111,40 @@ std::vector<Option> describe_router_options() {
     };
 }
 
+void check_terminator(const Settings& settings, FaultSink& faults) {
+    if (settings.string("terminator") == "none") return;
+    if (settings.string("socket") == "router") {
+        faults.fault("terminator", "found on a router socket, whose keys are names of services");
+        return;
+    }
+    const Format format = format_of(settings.string("format"));
+    if (format == Format::single) {
+        faults.fault("terminator",
+                     "found on the format \"single\", whose keys end with the separator: it can be "
+                     "\"\\u0000\"");
+    } else if (format == Format::payload) {
+        faults.fault("terminator", "found on the format \"payload\", which has no keys");
+    }
+}
+
+void check_sequence(const Settings& settings, FaultSink& faults) {
+    if (!settings.boolean("sequence")) {
+        if (settings.given("sequence_keys")) {
+            faults.warning("sequence_keys", "has no effect without \"sequence\": true");
+        }
+        return;
+    }
+    const Format format = format_of(settings.string("format"));
+    if (settings.string("socket") != "pub") {
+        faults.fault("sequence", "found on a " + settings.string("socket") +
+                                     " socket, expected it on a pub socket only");
+    } else if (format == Format::single || format == Format::payload) {
+        faults.fault("sequence", "found on the format \"" + settings.string("format") +
+                                     "\", expected topic_payload or full, which have a place for "
+                                     "it");
+    }
+}
+
 int as_int(const Settings& settings, std::string_view key) {
     return static_cast<int>(settings.integer(key));
 }
@@ -134,6 +171,28 @@ std::vector<Option> describe_options() {
             .fallback("topic_payload"),
         Option::string("separator", "Stands between key and payload (format \"single\")")
             .fallback(" "),
+        Option::string("terminator",
+                       "Ends every key: with nul, a subscriber to \"sensor.1\\0\" does not get "
+                       "\"sensor.10\"; keys from workers must end so, too")
+            .one_of({"none", "nul"})
+            .fallback("none"),
+        Option::boolean("sequence",
+                        "Numbers the messages of each key of a pub endpoint, so that subscribers "
+                        "can tell what they have missed")
+            .fallback(false),
+        Option::integer("sequence_keys",
+                        "Keys whose numbers are kept; of others, numbers begin anew")
+            .between(1, 100'000'000)
+            .fallback(100'000),
+        Option::integer("snapshot_min_interval_ms",
+                        "Retained messages for new subscribers: a prefix is served this often at "
+                        "most")
+            .between(0, 3'600'000)
+            .fallback(1000),
+        Option::integer("snapshot_max_messages",
+                        "Retained messages that a prefix gets at a time at most")
+            .between(1, 100'000'000)
+            .fallback(10'000),
         Option::string_list("subscribe",
                             "Prefixes that a sub socket asks for; without it, those of its routes")
             .between(0, 1024)
@@ -155,9 +214,15 @@ std::vector<Option> describe_options() {
         Option::integer("handshake_timeout_ms", "Time that a new peer has to introduce itself")
             .between(100, 600'000)
             .fallback(5000),
-        Option::integer("max_message_size", "Bytes of the largest message taken from a peer")
-            .between(1, 268'435'455)
-            .fallback(64 << 20),
+        Option::integer("max_message_size",
+                        "Bytes of the largest message taken from a peer; 67108864, but 65536 for "
+                        "pub and push, whose peers have little to say")
+            .between(1, 268'435'455),
+        Option::integer("max_subscriptions",
+                        "Different prefixes that a pub endpoint keeps track of; while there are "
+                        "more, everything is handed to libzmq")
+            .between(1, 100'000'000)
+            .fallback(100'000),
         Option::integer("backlog", "Connections that wait to be accepted")
             .between(1, 65'535)
             .fallback(1024),
@@ -207,6 +272,11 @@ void check_options(const Settings& settings, FaultSink& faults) {
     if (!is_single && settings.given("separator")) {
         faults.warning("separator", "has no effect: only the format \"single\" has one");
     }
+    check_terminator(settings, faults);
+    check_sequence(settings, faults);
+    if (settings.given("max_subscriptions") && settings.string("socket") != "pub") {
+        faults.warning("max_subscriptions", "has no effect: only a pub socket has subscriptions");
+    }
     if (settings.given("subscribe") && socket_kind(settings.string("socket")) != SocketKind::sub) {
         faults.fault("subscribe", "found on a " + settings.string("socket") +
                                       " socket, expected it on a sub socket only");
@@ -236,6 +306,8 @@ EndpointKind kind_of(const Settings& settings) {
     kind.needs_fixed_topic = !options.sends() && options.frames.format == Format::payload;
     kind.prefix_matched = options.socket == SocketKind::pub;
     kind.has_services = kind.worker_acks = options.socket == SocketKind::router;
+    kind.shares_jobs = options.socket == SocketKind::push || options.socket == SocketKind::router;
+    kind.terminates_keys = options.frames.has_terminator;
     return kind;
 }
 
@@ -246,6 +318,11 @@ EndpointOptions EndpointOptions::from(const Settings& settings) {
     options.connect = settings.list("connect");
     options.frames.format = format_of(settings.string("format"));
     options.frames.separator = settings.string("separator");
+    options.frames.has_terminator = settings.string("terminator") == "nul";
+    options.frames.has_sequence = settings.boolean("sequence");
+    options.snapshot_min_interval_ms = as_int(settings, "snapshot_min_interval_ms");
+    options.snapshot_max_messages = static_cast<size_t>(settings.integer("snapshot_max_messages"));
+    options.sequence_keys = static_cast<size_t>(settings.integer("sequence_keys"));
     options.send_hwm = hwm_of(options.socket);
     if (settings.has("send_hwm")) options.send_hwm = as_int(settings, "send_hwm");
     options.receive_hwm = as_int(settings, "receive_hwm");
@@ -258,7 +335,13 @@ EndpointOptions EndpointOptions::from(const Settings& settings) {
     if (is_router) options.take_router(settings);
     options.handshake_timeout_ms = as_int(settings, "handshake_timeout_ms");
     options.backlog = as_int(settings, "backlog");
-    options.max_message_size = static_cast<size_t>(settings.integer("max_message_size"));
+    const bool has_readers =
+        options.socket == SocketKind::pub || options.socket == SocketKind::push;
+    options.max_message_size = has_readers ? kLargestFromReaders : kLargestMessage;
+    if (settings.has("max_message_size")) {
+        options.max_message_size = static_cast<size_t>(settings.integer("max_message_size"));
+    }
+    options.max_subscriptions = static_cast<size_t>(settings.integer("max_subscriptions"));
     options.has_subscribe = settings.has("subscribe");
     if (options.has_subscribe) options.subscribe = settings.list("subscribe");
     return options;

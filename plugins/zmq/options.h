@@ -43,6 +43,10 @@ struct EndpointOptions {
     int handshake_timeout_ms = 0;
     int backlog = 0;
     size_t max_message_size = 0;
+    size_t max_subscriptions = 0;
+    size_t sequence_keys = 0;
+    int snapshot_min_interval_ms = 0;
+    size_t snapshot_max_messages = 0;
     bool has_subscribe = false;
     std::vector<std::string> subscribe;
     RouterOptions router;

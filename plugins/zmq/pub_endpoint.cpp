@@ -1,6 +1,7 @@
 #include "zmq/pub_endpoint.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "zmq/meta.h"
@@ -12,22 +13,82 @@ namespace {
 // Of what subscribers send, per turn.
 constexpr size_t kBatch = 1024;
 
+uint64_t wall_clock_us() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return static_cast<uint64_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+}
+
 }  // namespace
 
 PubEndpoint::PubEndpoint(EndpointContext& context, Context& zmq, EndpointOptions options)
     : SendingEndpoint(context, zmq, std::move(options)),
+      interest_(options_.max_subscriptions),
+      sequences_(options_.sequence_keys),
+      requests_(static_cast<uint64_t>(options_.snapshot_min_interval_ms)),
+      snapshot_timer_(
+          context.home().timers(), [](void* self) { static_cast<PubEndpoint*>(self)->replay(); },
+          this),
       subscriptions_(context.host().metrics().gauge(
           "trestle_zmq_subscriptions", "Different prefixes that subscribers have asked for",
+          {{"endpoint", context.name()}})),
+      replayed_(context.host().metrics().counter("trestle_zmq_snapshot_messages_total",
+                                                 "Retained messages sent as subscriptions arrived",
+                                                 {{"endpoint", context.name()}})),
+      cut_short_(context.host().metrics().counter(
+          "trestle_zmq_snapshots_cut_short_total",
+          "Prefixes with more retained messages than snapshot_max_messages",
           {{"endpoint", context.name()}})) {}
 
-void PubEndpoint::start() { open(ZMQ_XPUB); }
+void PubEndpoint::start() {
+    const std::lock_guard guard(mutex_);
+    open(ZMQ_XPUB);
+    ask_for_all_subscriptions();
+}
+
+void PubEndpoint::set_routes(const std::vector<RoutePtr>& routes, uint64_t /*drain_ms*/) {
+    routes_.clear();
+    std::ranges::copy_if(routes, std::back_inserter(routes_),
+                         [&](const auto& route) { return route->to() == context_.id(); });
+    const std::lock_guard guard(mutex_);
+    has_snapshots_ =
+        std::ranges::any_of(routes_, [](const auto& route) { return route->options().snapshot; });
+    ask_for_all_subscriptions();
+}
+
+// Without it, a subscription is told of only when it is the first to its prefix.
+void PubEndpoint::ask_for_all_subscriptions() {
+    if (socket_.is_open()) socket_.set(ZMQ_XPUB_VERBOSE, has_snapshots_ ? 1 : 0);
+}
 
 void PubEndpoint::accept(ShardIndex shard, const RoutePtr& route, std::string_view key,
                          Delivery& delivery) {
+    const Qos qos = std::min(delivery.message().qos, route->options().qos_out);
+    switch (hand_over(shard, *route, key, delivery, qos)) {
+        case Fate::sent:
+            used_by(shard);
+            route->ledger().leave(shard, 0);
+            count_sent(shard, key, delivery.message(), qos);
+            break;
+        case Fate::unwanted:
+            leave_unwanted(shard, *route, delivery);
+            break;
+        case Fate::closed:
+            route->ledger().drop(shard, DropReason::shutdown);
+            break;
+    }
+}
+
+PubEndpoint::Fate PubEndpoint::hand_over(ShardIndex shard, const Route& route, std::string_view key,
+                                         const Delivery& delivery, Qos qos) {
     const MessageView& message = delivery.message();
-    const Qos qos = std::min(message.qos, route->options().qos_out);
+    // With a meta frame the lock is taken twice: writing the frame costs more than that.
     std::string meta;
     if (wants_meta()) {
+        {
+            const std::lock_guard guard(mutex_);
+            if (!is_wanted(key, message.payload)) return leave_out(key);
+        }
         meta = write_meta({.message = message,
                            .qos = qos,
                            .client = delivery.from().client_id,
@@ -35,18 +96,48 @@ void PubEndpoint::accept(ShardIndex shard, const RoutePtr& route, std::string_vi
                            .taken_ms = wall_clock_ms(),
                            .now_ms = this->shard(shard).now_ms()});
     }
-    bool is_sent = false;
-    {
-        const std::lock_guard guard(mutex_);
-        is_sent = socket_.is_open() && send(key, message, meta);
+    const std::lock_guard guard(mutex_);
+    if (!socket_.is_open()) return Fate::closed;
+    if (!is_wanted(key, message.payload)) return leave_out(key);
+    // From now on its subscribers know better than the retained store.
+    if (route.options().snapshot && !message.retain) retained().overtake(message.topic);
+    const bool is_sent = options_.frames.has_sequence ? send_numbered(key, message, std::move(meta))
+                                                      : send(key, message, meta);
+    return is_sent ? Fate::sent : Fate::closed;
+}
+
+// It counts all the same: who was away shall see that it has missed something.
+PubEndpoint::Fate PubEndpoint::leave_out(std::string_view key) {
+    if (options_.frames.has_sequence) sequences_.next(key, wall_clock_us());
+    return Fate::unwanted;
+}
+
+bool PubEndpoint::send_numbered(std::string_view key, const MessageView& message,
+                                std::string meta) {
+    const SequenceNumber number = sequences_.next(key, wall_clock_us());
+    if (!wants_meta()) {
+        const auto frame = number.frame();
+        return send(key, message, {frame.data(), frame.size()});
     }
-    if (!is_sent) {
-        route->ledger().drop(shard, DropReason::shutdown);
+    meta.pop_back();  // into the JSON object that is there
+    meta += ",\"sequence\":" + number.json() + "}";
+    return send(key, message, meta);
+}
+
+bool PubEndpoint::is_wanted(std::string_view key, std::string_view payload) const {
+    std::string buffer;
+    return interest_.wants(first_frame(options_.frames, key, payload, interest_.longest(), buffer));
+}
+
+void PubEndpoint::leave_unwanted(ShardIndex shard, const Route& route, Delivery& delivery) {
+    const NoReceiver policy = route.options().no_receiver;
+    if (policy == NoReceiver::refuse && delivery.can_defer()) {
+        route.ledger().refuse(shard, 1, DropReason::no_subscriber);
+        delivery.worsen(Outcome::queue_full);
         return;
     }
-    used_by(shard);
-    route->ledger().leave(shard, 0);
-    count_sent(shard, key, message, qos);
+    route.ledger().drop(shard, DropReason::no_subscriber);
+    if (policy == NoReceiver::report) delivery.worsen(Outcome::no_receiver);
 }
 
 // Subscriptions come as messages, and those that nobody reads would pile up in libzmq for ever.
@@ -60,7 +151,7 @@ bool PubEndpoint::see_to_socket(ShardIndex shard) {
         }
         const auto bytes = frame.bytes();
         if (!bytes.empty() && (bytes[0] == 0 || bytes[0] == 1) && !frame.has_more()) {
-            subscriptions_.add(shard, bytes[0] == 1 ? 1 : -1);
+            on_subscription(shard, bytes);
         } else if (!frame.has_more()) {
             // Subscribers have nothing to say; the message ends here.
             counters_.protocol_errors->add(shard);
@@ -69,7 +160,22 @@ bool PubEndpoint::see_to_socket(ShardIndex shard) {
     return true;
 }
 
+void PubEndpoint::on_subscription(ShardIndex shard, std::string_view message) {
+    const auto before = static_cast<int64_t>(interest_.size());
+    const std::string_view prefix = message.substr(1);
+    if (message[0] == 1) {
+        interest_.add(prefix);
+        if (has_snapshots_) ask_for_snapshot(shard, std::string(prefix));
+    } else {
+        interest_.remove(prefix);
+        requests_.forget(std::string(prefix));
+    }
+    subscriptions_.add(shard, static_cast<int64_t>(interest_.size()) - before);
+}
+
 void PubEndpoint::stop(uint64_t deadline_ms, std::function<void()> done) {
+    snapshot_timer_.cancel();
+    walk_.reset();
     const std::lock_guard guard(mutex_);
     close(deadline_ms, std::move(done));
 }

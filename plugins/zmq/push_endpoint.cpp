@@ -43,6 +43,17 @@ void PushEndpoint::accept(ShardIndex shard, const RoutePtr& route, std::string_v
     if (offered == RouteQueue::Offered::waiting) need_timer_at(line.items.next_due_ms());
 }
 
+bool PushEndpoint::offer(ShardIndex shard, const RoutePtr& route, std::string_view key,
+                         Delivery& delivery) {
+    const std::lock_guard guard(mutex_);
+    if (!is_stopping()) {
+        used_by(shard);
+        if (ready_.empty() && send_direct(shard, *route, key, delivery)) return true;
+    }
+    show_room(false);
+    return false;
+}
+
 bool PushEndpoint::send_direct(ShardIndex shard, const Route& route, std::string_view key,
                                const Delivery& delivery) {
     if (!socket_.is_open()) return false;
@@ -89,11 +100,14 @@ void PushEndpoint::make_ready(PushLine& line) {
 bool PushEndpoint::see_to_socket(ShardIndex shard) {
     if (!socket_.is_open()) return false;
     bool has_more = false;
+    bool has_room = false;
     // Asking for events also lets libzmq see that a worker has made room.
     for (int i = 0; i < kTries && !has_more; ++i) {
-        if ((socket_.events() & ZMQ_POLLOUT) == 0 || ready_.empty()) break;
+        has_room = (socket_.events() & ZMQ_POLLOUT) != 0;
+        if (!has_room || ready_.empty()) break;
         has_more = drain(shard);
     }
+    show_room(has_room && ready_.empty());
     drained_perhaps();
     return has_more;
 }

@@ -4,6 +4,9 @@
 // what it holds for a worker is lost when the worker dies. A message is handed over at once while
 // nothing waits; else it waits, and routes take turns when there is room again. `sent` means that
 // libzmq has taken it for a worker that is connected.
+//
+// A route that shares its topics with an MQTT group takes part in it as long as a worker has room;
+// the endpoint shows so after each use of the socket.
 #pragma once
 
 #include <memory>
@@ -22,6 +25,8 @@ class PushEndpoint final : public QueueingEndpoint {
     void start() override;
     void accept(ShardIndex shard, const RoutePtr& route, std::string_view key,
                 Delivery& delivery) override;
+    bool offer(ShardIndex shard, const RoutePtr& route, std::string_view key,
+               Delivery& delivery) override;
 
  private:
     struct PushLine final : Line {

@@ -49,6 +49,7 @@ void QueueingEndpoint::set_routes(const std::vector<RoutePtr>& routes, uint64_t 
     const std::lock_guard guard(mutex_);
     std::vector<Line*> listed;
     by_route_.clear();
+    has_shared_ = false;
     for (const auto& route : routes) {
         if (route->to() != context_.id()) continue;
         Line* line = line_named(route->name());
@@ -60,6 +61,7 @@ void QueueingEndpoint::set_routes(const std::vector<RoutePtr>& routes, uint64_t 
             line->is_removed = false;
         }
         by_route_[route.get()] = line;
+        has_shared_ |= !route->options().share.empty();
         listed.push_back(line);
     }
     for (const auto& line : lines_) {
@@ -79,6 +81,16 @@ uint64_t QueueingEndpoint::next_due_ms() const {
     }
     if (is_stopping_ && done_ != nullptr) due = std::min(due, give_up_ms_);
     return due;
+}
+
+void QueueingEndpoint::show_room(bool has_room) {
+    if (!has_shared_) return;
+    auto readiness = MemberState::away;
+    if (!is_stopping_ && has_takers())
+        readiness = has_room ? MemberState::ready : MemberState::busy;
+    for (const auto& line : lines_) {
+        line->route->member()->readiness.store(readiness, std::memory_order_relaxed);
+    }
 }
 
 void QueueingEndpoint::need_timer_at(uint64_t due_ms) {
@@ -148,6 +160,7 @@ void QueueingEndpoint::drained_perhaps() {
 }
 
 void QueueingEndpoint::on_peers_changed() {
+    used_by(home_index());
     if (is_stopping_) finish_if_drained();
 }
 

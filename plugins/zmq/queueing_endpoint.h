@@ -61,6 +61,8 @@ class QueueingEndpoint : public SendingEndpoint {
     /// Sees to it that what is due is run in time.
     void need_timer_at(uint64_t due_ms);
     void drop_all(DropReason reason);
+    /// Tells the groups that routes share their topics with whether a peer has room now.
+    void show_room(bool has_room);
     /// To be called when a line has become empty or a taker has left.
     void drained_perhaps();
     void on_peers_changed() override;
@@ -79,6 +81,7 @@ class QueueingEndpoint : public SendingEndpoint {
 
     std::vector<std::unique_ptr<Line>> lines_;
     std::unordered_map<const Route*, Line*> by_route_;
+    bool has_shared_ = false;  // a line whose route shares its topics
     uint64_t timer_due_ms_ = TimerQueue::kNothing;
     Timer timer_;
 

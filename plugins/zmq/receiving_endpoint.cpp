@@ -63,7 +63,12 @@ void ReceivingEndpoint::subscribe() {
     } else if (options_.has_subscribe) {
         wanted = options_.subscribe;
     } else {
-        for (const auto& route : keys_.routes()) wanted.push_back(route->mapping().zmq_prefix());
+        for (const auto& route : keys_.routes()) {
+            std::string& prefix = wanted.emplace_back(route->mapping().zmq_prefix());
+            // Without captures it is the whole key.
+            const bool is_whole = !route->mapping().has_captures();
+            if (is_whole && options_.frames.has_terminator) prefix.push_back('\0');
+        }
     }
     has_shortened_ = false;
     for (auto& prefix : wanted) {

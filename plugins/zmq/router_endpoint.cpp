@@ -136,13 +136,26 @@ uint64_t RouterEndpoint::next_own_due_ms() const { return board_.next_due_ms(); 
 
 void RouterEndpoint::accept(ShardIndex shard, const RoutePtr& route, std::string_view key,
                             Delivery& delivery) {
-    const uint64_t now_ms = this->shard(shard).now_ms();
     const std::lock_guard guard(mutex_);
     if (is_over()) {
         route->ledger().drop(shard, DropReason::shutdown);
         delivery.worsen(Outcome::queue_full);
         return;
     }
+    take_job(shard, route, key, delivery);
+}
+
+bool RouterEndpoint::offer(ShardIndex shard, const RoutePtr& route, std::string_view key,
+                           Delivery& delivery) {
+    const std::lock_guard guard(mutex_);
+    if (is_stopping() || !board_.has_free_worker(key)) return false;
+    take_job(shard, route, key, delivery);
+    return true;
+}
+
+void RouterEndpoint::take_job(ShardIndex shard, const RoutePtr& route, std::string_view key,
+                              Delivery& delivery) {
+    const uint64_t now_ms = this->shard(shard).now_ms();
     used_by(shard);
     auto& line = static_cast<RouterLine&>(line_of(route, now_ms));
     const auto offered = board_.offer({shard, now_ms}, line.jobs, key, delivery);
@@ -165,6 +178,7 @@ bool RouterEndpoint::see_to_socket(ShardIndex shard) {
         });
     }
     need_timer_at(board_.next_due_ms());
+    show_room(true);  // which worker has, `offer` finds out
     drained_perhaps();
     return has_more;
 }

@@ -29,6 +29,8 @@ class RouterEndpoint final : public QueueingEndpoint, private JobBoard::Outside 
     RouterEndpoint(EndpointContext& context, Context& zmq, EndpointOptions options);
     ~RouterEndpoint() override;
 
+    bool offer(ShardIndex shard, const RoutePtr& route, std::string_view key,
+               Delivery& delivery) override;
     void start() override;
     void accept(ShardIndex shard, const RoutePtr& route, std::string_view key,
                 Delivery& delivery) override;
@@ -44,6 +46,8 @@ class RouterEndpoint final : public QueueingEndpoint, private JobBoard::Outside 
     };
 
     // All of these under the lock, unless said otherwise.
+    void take_job(ShardIndex shard, const RoutePtr& route, std::string_view key,
+                  Delivery& delivery);
     std::unique_ptr<Line> make_line(const RoutePtr& route) override;
     void drop_line(Line& line, DropReason reason, uint64_t now_ms) override;
     void run_due(uint64_t now_ms) override;

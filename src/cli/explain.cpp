@@ -56,6 +56,7 @@ void print_match(const Explanation& one, const Config& config, bool is_topic, st
         return;
     }
     out << "  endpoint: " << one.endpoint << "\n";
+    if (!one.shared_filter.empty()) out << "  shares: " << one.shared_filter << "\n";
     out << "  key: " << printable(one.result) << "\n";
     if (one.is_service) {
         out << "  service: " << printable(one.result) << "\n";

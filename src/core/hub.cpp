@@ -95,13 +95,16 @@ void HubShard::deliver_local(MatchResult& found, Delivery& delivery) {
 
 void HubShard::offer_routes(const MatchResult& found, Delivery& delivery) {
     for (const auto& [route, key] : found.routes) {
-        const auto& message = delivery.message();
-        if (route->to() == message.origin) continue;  // never back to where it came from
-        route->ledger().matched->add(index_);
-        if (message.hops >= Hub::kMostHops) {
-            route->ledger().drop(index_, DropReason::hops);
-            continue;
-        }
+        // Never back to where it came from.
+        if (route->to() != delivery.message().origin) hand_to_route(route, key, delivery);
+    }
+}
+
+void HubShard::hand_to_route(const RoutePtr& route, const std::string& key, Delivery& delivery) {
+    route->ledger().matched->add(index_);
+    if (delivery.message().hops >= Hub::kMostHops) {
+        route->ledger().drop(index_, DropReason::hops);
+    } else {
         route->sink()->accept(index_, route, key, delivery);
     }
 }
@@ -187,20 +190,32 @@ bool HubShard::unsubscribe_shared(Subscriber& subscriber, std::string_view group
     return hub_.index_.remove_shared(filter, group, {&subscriber, index_});
 }
 
+void Hub::add_route(size_t number) {
+    const RoutePtr& route = routes_[number];
+    const std::string filter = route->mapping().mqtt_filter();
+    const std::string& group = route->options().share;
+    if (group.empty()) {
+        index_.add_route(filter, static_cast<RouteNumber>(number));
+    } else {
+        index_.add_shared_route(filter, group, route);
+    }
+}
+
+void Hub::remove_route(size_t number) {
+    const RoutePtr& route = routes_[number];
+    const std::string filter = route->mapping().mqtt_filter();
+    index_.remove_route(filter, static_cast<RouteNumber>(number));
+    index_.remove_shared_route(filter, route->options().share, route);
+}
+
 void Hub::set_routes(std::vector<RoutePtr> routes) {
     const IndexLock::Writer guard(lock_);
     for (size_t number = 0; number < routes_.size(); ++number) {
-        if (routes_[number]) {
-            index_.remove_route(routes_[number]->mapping().mqtt_filter(),
-                                static_cast<RouteNumber>(number));
-        }
+        if (routes_[number]) remove_route(number);
     }
     routes_ = std::move(routes);
     for (size_t number = 0; number < routes_.size(); ++number) {
-        if (routes_[number] && routes_[number]->to() != 0) {
-            index_.add_route(routes_[number]->mapping().mqtt_filter(),
-                             static_cast<RouteNumber>(number));
-        }
+        if (routes_[number] && routes_[number]->to() != 0) add_route(number);
     }
 }
 

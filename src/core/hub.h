@@ -92,8 +92,10 @@ class HubShard {
     };
     struct BlockHeader;
     void deliver_shared(const MatchResult& match, Delivery& delivery);
-    void give_to_next(const SharedGroup& group, Delivery& delivery);
-    void give_to(const SharedGroup& group, size_t place, Delivery& delivery, bool final);
+    void hand_to_route(const RoutePtr& route, const std::string& key, Delivery& delivery);
+    void give_to_next(const MatchResult::Shared& shared, Delivery& delivery);
+    void give_to(const MatchResult::Shared& shared, size_t place, Delivery& delivery, bool final);
+    void give_to_route(const MatchResult::Shared& shared, size_t place, Delivery& delivery);
     void deliver_targeted(const MatchResult& match, const Target& target, Delivery& delivery);
     void offer_routes(const MatchResult& match, Delivery& delivery);
     void put_outgoing(ShardIndex shard, const Delivery& delivery, const Target& target);
@@ -138,6 +140,9 @@ class Hub {
 
  private:
     friend class HubShard;
+    void add_route(size_t number);
+    void remove_route(size_t number);
+
     IndexLock lock_;
     SubscriptionIndex index_;
     RouteTable routes_;

@@ -1,5 +1,6 @@
 // The hub's part of shared subscriptions: each message to one member, on whatever shard it lives.
 #include <algorithm>
+#include <optional>
 
 #include "core/hub.h"
 
@@ -7,10 +8,11 @@ namespace trestle {
 
 namespace {
 
-const SharedGroup* group_of(const MatchResult& found, uint32_t number) {
+std::optional<MatchResult::Shared> group_of(const MatchResult& found, uint32_t number) {
     const auto group = std::ranges::find_if(
         found.shared, [&](const SharedGroupPtr& one) { return one->number == number; });
-    return group == found.shared.end() ? nullptr : group->get();
+    if (group == found.shared.end()) return {};
+    return found.shared_at(static_cast<size_t>(group - found.shared.begin()));
 }
 
 void give_here(const SharedGroup& group, const SharedGroup::Member& member, Delivery& delivery) {
@@ -26,36 +28,66 @@ void give_here(const SharedGroup& group, const SharedGroup::Member& member, Deli
 }  // namespace
 
 void HubShard::deliver_shared(const MatchResult& found, Delivery& delivery) {
-    for (const auto& group : found.shared) give_to_next(*group, delivery);
+    for (size_t i = 0; i < found.shared.size(); ++i) give_to_next(found.shared_at(i), delivery);
 }
 
-void HubShard::give_to_next(const SharedGroup& group, Delivery& delivery) {
-    give_to(group, group.choose(), delivery, false);
+void HubShard::give_to_next(const MatchResult::Shared& shared, Delivery& delivery) {
+    const size_t place = shared.group.choose(shared.routes, delivery.message().origin);
+    if (place != SharedGroup::kNobody) give_to(shared, place, delivery, false);
 }
 
-void HubShard::give_to(const SharedGroup& group, size_t place, Delivery& delivery, bool final) {
+void HubShard::give_to(const MatchResult::Shared& shared, size_t place, Delivery& delivery,
+                       bool final) {
+    const SharedGroup& group = shared.group;
     const auto& member = group.members[place];
+    if (member.route) return give_to_route(shared, place, delivery);
     if (member.who.shard == index_) return give_here(group, member, delivery);
     put_outgoing(member.who.shard, delivery,
                  {member.state->number, group.number, static_cast<uint32_t>(place), final});
+}
+
+// A worker may have got enough to do in this moment: then the job is another member's who is ready,
+// and only if there is none it waits in the route's queue.
+void HubShard::give_to_route(const MatchResult::Shared& shared, size_t place, Delivery& delivery) {
+    constexpr int kMostTries = 4;
+    const SharedGroup& group = shared.group;
+    const auto key_of = [&](size_t of) -> const std::string& {
+        return std::ranges::find(shared.routes, of, &RoutedMember::place)->key;
+    };
+    const bool may_go = delivery.message().hops < Hub::kMostHops;
+    for (int tries = 0; may_go && tries < kMostTries; ++tries) {
+        const RoutePtr& route = group.members[place].route;
+        if (!route || !group.members[place].is_ready()) break;
+        if (route->sink()->offer(index_, route, key_of(place), delivery)) {
+            route->ledger().matched->add(index_);
+            return;
+        }
+        const size_t other = group.choose(shared.routes, delivery.message().origin);
+        if (!group.members[other].is_ready()) break;
+        place = other;
+    }
+    const RoutePtr& route = group.members[place].route;
+    if (!route) return give_to(shared, place, delivery, false);
+    hand_to_route(route, key_of(place), delivery);
 }
 
 // While the message was on its way the member may have left, or have got enough to do from others:
 // then it is the next one's, once.
 void HubShard::deliver_targeted(const MatchResult& found, const Target& target,
                                 Delivery& delivery) {
-    const SharedGroup* group = group_of(found, target.group);
-    if (group == nullptr) {
+    const auto shared = group_of(found, target.group);
+    if (!shared) {
         if (hub_.counters_.shared_lost != nullptr) hub_.counters_.shared_lost->add(index_);
         return;
     }
-    const auto* member = group->find(target.member, target.place);
-    if (member == nullptr || member->who.shard != index_) return give_to_next(*group, delivery);
+    const SharedGroup& group = shared->group;
+    const auto* member = group.find(target.member, target.place);
+    if (member == nullptr || member->who.shard != index_) return give_to_next(*shared, delivery);
     if (!target.final && !member->is_ready()) {
-        const size_t other = group->choose();
-        if (group->members[other].is_ready()) return give_to(*group, other, delivery, true);
+        const size_t other = group.choose(shared->routes, delivery.message().origin);
+        if (group.members[other].is_ready()) return give_to(*shared, other, delivery, true);
     }
-    give_here(*group, *member, delivery);
+    give_here(group, *member, delivery);
 }
 
 bool HubShard::pass_on(uint32_t group_number, const MessagePtr& message) {
@@ -63,10 +95,10 @@ bool HubShard::pass_on(uint32_t group_number, const MessagePtr& message) {
     MatchPtr memo;
     MatchPtr large;
     const MatchResult& found = match(message->view().topic, memo, large);
-    const SharedGroup* group = group_of(found, group_number);
-    if (group == nullptr) return false;
+    const auto shared = group_of(found, group_number);
+    if (!shared) return false;
     Delivery delivery(message, kNobody, executor_);
-    give_to_next(*group, delivery);
+    give_to_next(*shared, delivery);
     return true;
 }
 

@@ -42,7 +42,7 @@ struct RouteLedger {
     Counter* sent = nullptr;   ///< taken by libzmq
     Counter* acked = nullptr;  ///< a worker has acknowledged it
     Counter* queued = nullptr;
-    Counter* refused = nullptr;  ///< given back to the publisher: the queue stayed full
+    Counter* refused = nullptr;  ///< given back to the publisher: no room, or nobody there
     Counter* timed_out = nullptr;
     Counter* dead_lettered = nullptr;
     Counter* dropped = nullptr;
@@ -63,10 +63,11 @@ struct RouteLedger {
         dropped->add(shard, n);
         reasons[static_cast<size_t>(reason)]->add(shard, n);
     }
-    /// Refused is its own fate per route; the endpoint counts it under queue_full.
-    void refuse(ShardIndex shard, uint64_t n = 1) const {
+    /// Refused is its own fate per route; the endpoint counts it under the reason.
+    void refuse(ShardIndex shard, uint64_t n = 1,
+                DropReason reason = DropReason::queue_full) const {
         refused->add(shard, n);
-        reasons[static_cast<size_t>(DropReason::queue_full)]->add(shard, n);
+        reasons[static_cast<size_t>(reason)]->add(shard, n);
     }
 };
 

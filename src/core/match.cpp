@@ -39,7 +39,7 @@ struct Builder {
             local->some_no_local |= entry.options.no_local;
             merge(local->match, entry.options);
         }
-        for (const auto& group : filter.groups) result.shared.push_back(group);
+        for (const auto& group : filter.groups) add_group(group);
         for (const auto number : filter.routes) add_route(number);
     }
 
@@ -57,6 +57,23 @@ struct Builder {
         }
         const auto found = places_.find(subscriber);
         return found == places_.end() ? nullptr : &result.local[found->second];
+    }
+
+    void add_group(const SharedGroupPtr& group) {
+        std::vector<RoutedMember> routed;
+        for (size_t place = 0; group->routes != 0 && place < group->members.size(); ++place) {
+            const RoutePtr& route = group->members[place].route;
+            std::string key;
+            if (route && route->key_for(result.topic(), key)) {
+                routed.push_back({place, std::move(key)});
+            }
+        }
+        const bool has_clients = group->routes < group->members.size();
+        if (!has_clients && routed.empty()) return;
+        result.shared.push_back(group);
+        if (routed.empty()) return;
+        result.shared_routes.resize(result.shared.size());
+        result.shared_routes.back() = std::move(routed);
     }
 
     // Of several routes to one endpoint the more specific one delivers; the earlier one on a tie.
@@ -94,6 +111,9 @@ uint32_t bytes_of(const MatchResult& result) {
         bytes += local.match.subscription_ids.capacity() * sizeof(uint32_t);
     }
     for (const auto& routed : result.routes) bytes += routed.key.capacity();
+    for (const auto& routed : result.shared_routes) {
+        for (const auto& one : routed) bytes += sizeof one + one.key.capacity();
+    }
     return static_cast<uint32_t>(std::min<size_t>(bytes, UINT32_MAX));
 }
 

@@ -9,6 +9,7 @@
 #include <boost/container/small_vector.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,18 @@ struct MatchResult {
         RoutePtr route;
         std::string key;  ///< rendered once per topic
     };
+
+    /// A group, and those of the routes among its members that match.
+    struct Shared {
+        const SharedGroup& group;
+        std::span<const RoutedMember> routes;
+    };
+    [[nodiscard]] Shared shared_at(size_t place) const {
+        const bool has_routes = place < shared_routes.size();
+        return {*shared[place], has_routes ? std::span<const RoutedMember>(shared_routes[place])
+                                           : std::span<const RoutedMember>()};
+    }
+    std::vector<std::vector<RoutedMember>> shared_routes;  ///< beside `shared`; perhaps shorter
 
     uint32_t references = 0;  // of one shard
     uint32_t bytes = 0;       ///< about the memory that it takes

@@ -12,11 +12,12 @@ namespace trestle {
 enum class Outcome : uint8_t {
     accepted,       ///< every receiver has it, or the worker replied
     no_subscriber,  ///< nobody subscribes and no route matches
+    no_receiver,    ///< a route that says so found nobody at its far end
     not_retained,   ///< delivered, but there is no room to retain it
     dead_lettered,  ///< a worker did not take it in time; it went to the dead letter topic
     timed_out,      ///< nobody took it in time; withdrawn
     given_up,       ///< refused for good; sending it again could not help
-    queue_full,     ///< a route's queue stayed full for its `block_ms`
+    queue_full,  ///< a route's queue stayed full for its `block_ms`, or it refuses without receiver
 };
 
 /// Why a copy was dropped; the values of the label `reason`.

@@ -10,6 +10,7 @@ struct RetainedTree::Node {
     Children children;
     MessagePtr message;
     uint64_t publisher = 0;
+    bool is_overtaken = false;
 
     [[nodiscard]] bool empty() const { return !message && children.empty(); }
 };
@@ -39,6 +40,30 @@ RetainedTree::Node& RetainedTree::make(std::string_view topic) {
         node = child->second.get();
     }
     return *node;
+}
+
+RetainedTree::Node* RetainedTree::find(std::string_view topic) {
+    Node* node = root_.get();
+    std::string_view level;
+    for (LevelReader levels(topic); levels.next(level);) {
+        const auto child = node->children.find(level);
+        if (child == node->children.end()) return nullptr;
+        node = child->second.get();
+    }
+    return node;
+}
+
+void RetainedTree::overtake(std::string_view topic) {
+    if (messages() == 0) return;
+    const std::lock_guard guard(mutex_);
+    if (Node* node = find(topic)) node->is_overtaken = true;
+}
+
+MessagePtr RetainedTree::current(std::string_view topic, uint64_t now_ms) {
+    const std::lock_guard guard(mutex_);
+    const Node* node = find(topic);
+    if (node == nullptr || !node->message || node->is_overtaken) return nullptr;
+    return node->message->view().expires_at_ms > now_ms ? node->message : nullptr;
 }
 
 // Drops the message, and the nodes that only it needed.
@@ -98,6 +123,7 @@ RetainedStore::Kept RetainedTree::keep(const MessagePtr& message, uint64_t publi
     if (view.expires_at_ms != kNeverExpires) expiring_.insert({view.expires_at_ms, message.get()});
     node.message = message;
     node.publisher = publisher;
+    node.is_overtaken = false;
     messages_.fetch_add(1, std::memory_order_relaxed);
     bytes_.fetch_add(view.size(), std::memory_order_relaxed);
     return Kept::stored;

@@ -49,6 +49,11 @@ class RetainedStore {
     enum class Kept : uint8_t { stored, cleared, full };
 
     virtual ~RetainedStore() = default;
+    /// Live receivers have got a newer message of this topic that is not retained: what is kept, if
+    /// anything, is no longer the topic's current one, until another is kept.
+    virtual void overtake(std::string_view topic) = 0;
+    /// The topic's message; null when there is none, it has expired or was overtaken.
+    virtual MessagePtr current(std::string_view topic, uint64_t now_ms) = 0;
     /// Sets or replaces the topic's message; an empty payload clears it [MQTT-3.3.1-6]. `full`: a
     /// limit is reached and the message is not kept; one that was there is gone all the same, as it
     /// is no longer the last [MQTT-3.3.1-5]. `publisher` is a `publisher_hash`.
@@ -68,6 +73,8 @@ class RetainedTree final : public RetainedStore {
  public:
     explicit RetainedTree(const RetainedLimits& limits);
     ~RetainedTree() override;
+    void overtake(std::string_view topic) override;
+    MessagePtr current(std::string_view topic, uint64_t now_ms) override;
 
     Kept keep(const MessagePtr& message, uint64_t publisher) override;
     void collect(RetainedCursor& cursor, size_t most, uint64_t now_ms,
@@ -89,6 +96,7 @@ class RetainedTree final : public RetainedStore {
     using Children = std::map<std::string, std::unique_ptr<Node>, std::less<>>;
 
     Node& make(std::string_view topic);
+    Node* find(std::string_view topic);
     void erase(std::string_view topic);
     void forget_message(Node& node);
 

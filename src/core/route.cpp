@@ -15,7 +15,10 @@ Route::Route(RouteOptions options, Mapping mapping, EndpointId to, RouteSink* si
       from_(from),
       sink_(sink),
       ledger_(ledger),
-      order_(std::move(order)) {}
+      order_(std::move(order)),
+      member_(std::make_shared<MemberState>()) {
+    member_->readiness = MemberState::away;
+}
 
 bool Route::excluded(std::string_view topic) const {
     return std::ranges::any_of(options_.exclude,
@@ -23,7 +26,9 @@ bool Route::excluded(std::string_view topic) const {
 }
 
 bool Route::key_for(std::string_view topic, std::string& key) const {
-    return mapping_.to_zmq(topic, key) && !excluded(topic);
+    if (!mapping_.to_zmq(topic, key) || excluded(topic)) return false;
+    if (options_.terminates_keys) key.push_back('\0');
+    return true;
 }
 
 bool Route::order_key_for(std::string_view topic, std::string& key) const {

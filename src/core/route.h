@@ -14,6 +14,7 @@
 
 #include "core/ledger.h"
 #include "core/mapping.h"
+#include "core/member_state.h"
 #include "core/subscriber.h"
 
 namespace trestle {
@@ -22,6 +23,9 @@ class RouteSink;
 
 /// What happens to a message when the route's queue is full.
 enum class WhenFull : uint8_t { by_qos, block, drop_oldest, drop_newest };
+
+/// What the publisher is told when nobody at the route's far end wants the message.
+enum class NoReceiver : uint8_t { accept, report, refuse };
 
 struct RouteOptions {
     std::string name;
@@ -35,6 +39,9 @@ struct RouteOptions {
     size_t max_bytes = 64u << 20;
     WhenFull when_full = WhenFull::by_qos;
     uint32_t block_ms = 10'000;
+    bool snapshot = false;         ///< retained messages for subscribers that come late
+    bool terminates_keys = false;  ///< outward keys end with NUL
+    NoReceiver no_receiver = NoReceiver::accept;
     std::string share;
     std::string dead_letter;
 };
@@ -52,6 +59,9 @@ class Route {
     [[nodiscard]] EndpointId from() const { return from_; }  ///< 0: outward only
     [[nodiscard]] RouteSink* sink() const { return sink_; }
     [[nodiscard]] const RouteLedger& ledger() const { return ledger_; }
+    /// Of a route that shares its topics with a group: whether a worker has room now. Its sink
+    /// says.
+    [[nodiscard]] const std::shared_ptr<MemberState>& member() const { return member_; }
 
     /// The key for a topic; false when the template does not match or `exclude` does.
     bool key_for(std::string_view topic, std::string& key) const;
@@ -71,6 +81,7 @@ class Route {
     RouteSink* sink_;
     RouteLedger ledger_;
     std::optional<Mapping> order_;
+    std::shared_ptr<MemberState> member_;
 };
 
 using RoutePtr = std::shared_ptr<const Route>;
@@ -85,6 +96,13 @@ class RouteSink {
     /// it calls `delivery.worsen()`.
     virtual void accept(ShardIndex shard, const RoutePtr& route, std::string_view key,
                         Delivery& delivery) = 0;
+    /// For a route that shares its topics: the same, but only if a worker has room at once. False:
+    /// not taken, and not counted yet; another member of the group may get it.
+    virtual bool offer(ShardIndex shard, const RoutePtr& route, std::string_view key,
+                       Delivery& delivery) {
+        accept(shard, route, key, delivery);
+        return true;
+    }
 };
 
 }  // namespace trestle

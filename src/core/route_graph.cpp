@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <deque>
+#include <map>
 #include <optional>
+#include <set>
+#include <string_view>
 
+#include "core/overlap_tree.h"
 #include "core/template.h"
 #include "core/topic.h"
 
@@ -26,12 +30,16 @@ bool share_topics(const GraphRule& a, const GraphRule& b, bool with_exclude_of_a
 class StepGraph {
  public:
     StepGraph(const std::vector<GraphRule>& rules, const std::vector<EndpointWire>& wires)
-        : wires_(wires), next_(2 * rules.size()), knot_(2 * rules.size(), 0) {
+        : next_(2 * rules.size()), knot_(2 * rules.size(), 0) {
+        OverlapTree senders;
+        std::map<std::string_view, std::vector<size_t>> by_source;
+        for (size_t i = 0; i < rules.size(); ++i) {
+            if (!rules[i].to.empty()) senders.add(rules[i].mapping->mqtt_filter(), i);
+            if (!rules[i].from.empty()) by_source[rules[i].from].push_back(i);
+        }
         for (size_t a = 0; a < rules.size(); ++a) {
-            for (size_t b = 0; b < rules.size(); ++b) {
-                if (feeds_inside(rules[a], rules[b])) next_[2 * a].push_back(2 * b + 1);
-                if (feeds_outside(rules[a], rules[b])) next_[2 * a + 1].push_back(2 * b);
-            }
+            add_steps_inside(rules, senders, a);
+            add_steps_outside(rules, by_source, wires, a);
         }
         find_knots();
     }
@@ -56,20 +64,40 @@ class StepGraph {
     }
 
  private:
-    /// `in` makes topics that `out` takes. A message never goes back to where it came from.
-    [[nodiscard]] static bool feeds_inside(const GraphRule& in, const GraphRule& out) {
-        return !in.from.empty() && !out.to.empty() && in.from != out.to &&
-               share_topics(in, out, false);
+    /// Rules that take topics which rule `a` makes. A message never goes back to where it came
+    /// from.
+    void add_steps_inside(const std::vector<GraphRule>& rules, const OverlapTree& senders,
+                          size_t a) {
+        const GraphRule& in = rules[a];
+        if (in.from.empty()) return;
+        for (const size_t b : senders.overlapping(in.mapping->mqtt_filter())) {
+            const GraphRule& out = rules[b];
+            if (in.from != out.to && share_topics(in, out, false)) {
+                next_[2 * a].push_back(2 * b + 1);
+            }
+        }
     }
 
-    /// What `out` sends can come in again by `in`.
-    [[nodiscard]] bool feeds_outside(const GraphRule& out, const GraphRule& in) const {
-        if (out.to.empty() || in.from.empty()) return false;
-        const bool is_wired =
-            out.to == in.from || std::any_of(wires_.begin(), wires_.end(), [&](const auto& wire) {
-                return wire.sender == out.to && wire.receiver == in.from;
-            });
-        return is_wired && out.mapping->keys_overlap(*in.mapping);
+    /// Rules by which what rule `a` sends can come in again.
+    void add_steps_outside(const std::vector<GraphRule>& rules,
+                           const std::map<std::string_view, std::vector<size_t>>& by_source,
+                           const std::vector<EndpointWire>& wires, size_t a) {
+        const GraphRule& out = rules[a];
+        if (out.to.empty()) return;
+        std::set<std::string_view> receivers{out.to};
+        for (const auto& wire : wires) {
+            if (wire.sender == out.to) receivers.insert(wire.receiver);
+        }
+        for (const std::string_view receiver : receivers) {
+            const auto takers = by_source.find(receiver);
+            if (takers == by_source.end()) continue;
+            for (const size_t b : takers->second) {
+                if (out.mapping->keys_overlap(*rules[b].mapping)) {
+                    next_[2 * a + 1].push_back(2 * b);
+                }
+            }
+        }
+        std::ranges::sort(next_[2 * a + 1]);
     }
 
     /// Strongly connected parts (Tarjan's algorithm, with its stack on the heap): only within one
@@ -145,7 +173,6 @@ class StepGraph {
         return {};
     }
 
-    const std::vector<EndpointWire>& wires_;
     std::vector<std::vector<size_t>> next_;
     std::vector<size_t> knot_;
 };
@@ -186,6 +213,7 @@ std::optional<RouteFinding> shared_endpoint_finding(const std::vector<GraphRule>
                                                     size_t b) {
     const GraphRule& first = rules[a];
     const GraphRule& second = rules[b];
+    if (first.is_shared || second.is_shared) return std::nullopt;
     if (first.to.empty() || first.to != second.to || !share_topics(first, second, true)) {
         return std::nullopt;
     }
@@ -214,10 +242,17 @@ std::vector<RouteFinding> examine_routes(const std::vector<GraphRule>& rules,
     for (auto& chain : StepGraph(rules, wires).cycles()) {
         findings.push_back(cycle_finding(rules, std::move(chain)));
     }
+    std::map<std::string_view, OverlapTree> by_target;
+    for (size_t a = 0; a < rules.size(); ++a) {
+        if (!rules[a].to.empty()) by_target[rules[a].to].add(rules[a].mapping->mqtt_filter(), a);
+    }
     size_t pairs = 0;
     for (size_t a = 0; a < rules.size(); ++a) {
         if (auto finding = dead_letter_finding(rules, a)) findings.push_back(std::move(*finding));
-        for (size_t b = a + 1; b < rules.size(); ++b) {
+        if (rules[a].to.empty()) continue;
+        const auto& neighbours = by_target[rules[a].to];
+        for (const size_t b : neighbours.overlapping(rules[a].mapping->mqtt_filter())) {
+            if (b <= a) continue;
             auto finding = shared_endpoint_finding(rules, a, b);
             if (finding && ++pairs <= kMaxSharedPairs) findings.push_back(std::move(*finding));
         }

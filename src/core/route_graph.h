@@ -25,6 +25,7 @@ struct GraphRule {
     std::string to;
     std::string dead_letter;           // a topic; empty = none
     std::vector<std::string> exclude;  // topic filters that the rule leaves alone
+    bool is_shared = false;            // in a group: apart from other rules with the same `to`
 };
 
 /// What leaves by endpoint `sender` may arrive at endpoint `receiver`: one connects to the address

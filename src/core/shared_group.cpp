@@ -4,14 +4,23 @@
 
 namespace trestle {
 
-size_t SharedGroup::choose() const {
+size_t SharedGroup::choose(std::span<const RoutedMember> routed, EndpointId origin) const {
     constexpr size_t kMostAsked = 64;  // a large group at a standstill must not cost every message
+    const auto is_candidate = [&](size_t place) {
+        const RoutePtr& route = members[place].route;
+        return !route || (route->to() != origin &&
+                          std::ranges::find(routed, place, &RoutedMember::place) != routed.end());
+    };
     const size_t count = members.size();
     const size_t first = turn->fetch_add(1, std::memory_order_relaxed) % count;
-    size_t best = first;
+    size_t best = kNobody;
     bool best_is_busy = false;
-    for (size_t i = 0; i < std::min(count, kMostAsked); ++i) {
+    size_t asked = 0;
+    for (size_t i = 0; i < count && asked < kMostAsked; ++i) {
         const size_t place = first + i < count ? first + i : first + i - count;
+        if (routes != 0 && !is_candidate(place)) continue;
+        ++asked;
+        if (best == kNobody) best = place;
         const auto readiness = members[place].state->readiness.load(std::memory_order_relaxed);
         if (readiness == MemberState::ready) return place;
         if (readiness == MemberState::busy && !best_is_busy) {

@@ -66,13 +66,24 @@ bool SubscriptionIndex::add(std::string_view filter, SubscriberRef who,
     return false;
 }
 
-bool SubscriptionIndex::add_shared(std::string_view filter, std::string_view name,
-                                   SubscriberRef who, const SubscribeOptions& options,
-                                   std::shared_ptr<MemberState> state) {
+namespace {
+
+SharedGroup::Member client_member(SubscriberRef who) { return {who, {}, nullptr, nullptr}; }
+
+auto place_of(std::vector<SharedGroup::Member>& members, const SharedGroup::Member& member) {
+    return std::ranges::find_if(members, [&](const SharedGroup::Member& one) {
+        return one.who == member.who && one.route == member.route;
+    });
+}
+
+}  // namespace
+
+bool SubscriptionIndex::join(std::string_view filter, std::string_view name,
+                             SharedGroup::Member member) {
     auto& groups = at(filter).groups;
     changed(filter);
-    if (!state) state = std::make_shared<MemberState>();
-    if (state->number == 0) state->number = ++last_member_;
+    if (!member.state) member.state = std::make_shared<MemberState>();
+    if (member.state->number == 0) member.state->number = ++last_member_;
     auto mine = std::ranges::find_if(groups, [&](const auto& g) { return g->name == name; });
     auto group = std::make_shared<SharedGroup>();
     if (mine != groups.end()) {
@@ -83,17 +94,34 @@ bool SubscriptionIndex::add_shared(std::string_view filter, std::string_view nam
         groups.emplace_back();
         mine = groups.end() - 1;
     }
-    const auto member = std::ranges::find(group->members, who, &SharedGroup::Member::who);
-    const bool known = member != group->members.end();
+    const auto place = place_of(group->members, member);
+    const bool known = place != group->members.end();
     if (known) {
-        member->options = options;
+        place->options = member.options;
     } else {
-        group->members.push_back({who, options, std::move(state)});
-        count_.fetch_add(1, std::memory_order_relaxed);
-        shared_.fetch_add(1, std::memory_order_relaxed);
+        if (member.route) ++group->routes;
+        group->members.push_back(std::move(member));
     }
     *mine = std::move(group);
     return known;
+}
+
+bool SubscriptionIndex::add_shared(std::string_view filter, std::string_view name,
+                                   SubscriberRef who, const SubscribeOptions& options,
+                                   std::shared_ptr<MemberState> state) {
+    SharedGroup::Member member = client_member(who);
+    member.options = options;
+    member.state = std::move(state);
+    const bool known = join(filter, name, std::move(member));
+    if (known) return true;
+    count_.fetch_add(1, std::memory_order_relaxed);
+    shared_.fetch_add(1, std::memory_order_relaxed);
+    return false;
+}
+
+void SubscriptionIndex::add_shared_route(std::string_view filter, std::string_view name,
+                                         const RoutePtr& route) {
+    join(filter, name, {{}, {}, route->member(), route});
 }
 
 bool SubscriptionIndex::remove(std::string_view filter, SubscriberRef who) {
@@ -111,28 +139,39 @@ bool SubscriptionIndex::remove(std::string_view filter, SubscriberRef who) {
     return true;
 }
 
-bool SubscriptionIndex::remove_shared(std::string_view filter, std::string_view group,
-                                      SubscriberRef who) {
+bool SubscriptionIndex::leave(std::string_view filter, std::string_view group,
+                              const SharedGroup::Member& member) {
     IndexedFilter* found = find(filter);
     if (found == nullptr) return false;
     auto& groups = found->groups;
     const auto mine = std::ranges::find_if(groups, [&](const auto& g) { return g->name == group; });
     if (mine == groups.end()) return false;
-    const auto& members = (*mine)->members;
-    const auto member = std::ranges::find(members, who, &SharedGroup::Member::who);
-    if (member == members.end()) return false;
-    if (members.size() == 1) {
+    auto smaller = std::make_shared<SharedGroup>(**mine);
+    const auto place = place_of(smaller->members, member);
+    if (place == smaller->members.end()) return false;
+    if (place->route) --smaller->routes;
+    smaller->members.erase(place);
+    if (smaller->members.empty()) {
         groups.erase(mine);
     } else {
-        auto smaller = std::make_shared<SharedGroup>(**mine);
-        smaller->members.erase(smaller->members.begin() + (member - members.begin()));
         *mine = std::move(smaller);
     }
-    count_.fetch_sub(1, std::memory_order_relaxed);
-    shared_.fetch_sub(1, std::memory_order_relaxed);
     changed(filter);
     prune(filter);
     return true;
+}
+
+bool SubscriptionIndex::remove_shared(std::string_view filter, std::string_view group,
+                                      SubscriberRef who) {
+    if (!leave(filter, group, client_member(who))) return false;
+    count_.fetch_sub(1, std::memory_order_relaxed);
+    shared_.fetch_sub(1, std::memory_order_relaxed);
+    return true;
+}
+
+void SubscriptionIndex::remove_shared_route(std::string_view filter, std::string_view group,
+                                            const RoutePtr& route) {
+    leave(filter, group, {{}, {}, nullptr, route});
 }
 
 void SubscriptionIndex::add_route(std::string_view filter, RouteNumber route) {

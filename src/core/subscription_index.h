@@ -72,6 +72,10 @@ class SubscriptionIndex {
                     const SubscribeOptions& options, std::shared_ptr<MemberState> state = nullptr);
     bool remove(std::string_view filter, SubscriberRef who);
     bool remove_shared(std::string_view filter, std::string_view group, SubscriberRef who);
+    /// A route that shares its topics with the group; it is no subscription.
+    void add_shared_route(std::string_view filter, std::string_view group, const RoutePtr& route);
+    void remove_shared_route(std::string_view filter, std::string_view group,
+                             const RoutePtr& route);
     void add_route(std::string_view filter, RouteNumber route);
     void remove_route(std::string_view filter, RouteNumber route);
 
@@ -97,6 +101,9 @@ class SubscriptionIndex {
  private:
     using Exact = WithText<IndexedFilter>;
     [[nodiscard]] Exact* find_exact(std::string_view filter, uint64_t hash) const;
+    /// True when that member was in the group already; it has been replaced.
+    bool join(std::string_view filter, std::string_view group, SharedGroup::Member member);
+    bool leave(std::string_view filter, std::string_view group, const SharedGroup::Member& member);
     IndexedFilter& at(std::string_view filter);
     [[nodiscard]] IndexedFilter* find(std::string_view filter) const;
     void changed(std::string_view filter);

@@ -21,7 +21,9 @@ struct EndpointKind {
     /// Peers choose by prefix of the key (pub): `check` then warns that key `sensor.1` also reaches
     /// those who asked for `sensor.10`'s prefix.
     bool prefix_matched = false;
-    bool worker_acks = false;  // `"ack": "worker"` is possible (router)
+    bool shares_jobs = false;      // each message goes to one peer: `share` is possible
+    bool terminates_keys = false;  // keys end with NUL there
+    bool worker_acks = false;      // `"ack": "worker"` is possible (router)
     /// Keys are names of services, which workers offer; there is use in it without any route
     /// (router).
     bool has_services = false;

@@ -200,6 +200,8 @@ class Loader {
         route.queue.max_bytes = queue.integer("max_bytes");
         if (queue.has("when_full")) route.queue.when_full = queue.string("when_full");
         route.queue.block_ms = queue.integer("block_ms");
+        route.snapshot = settings.boolean("snapshot");
+        route.no_receiver = settings.string("no_receiver");
         route.share = text("share");
         route.dead_letter = text("dead_letter");
         route.key = text("key");

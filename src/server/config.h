@@ -60,6 +60,8 @@ struct RouteConfig {
     bool worker_acks = false;  // "ack": "worker"
     int64_t timeout_ms = 0;
     RouteQueueConfig queue;
+    bool snapshot = false;
+    std::string no_receiver;  // "accept", "report" or "refuse"
     std::string share;
     std::string dead_letter;
     std::string key;  // template over the captures of `mqtt`; empty: no order

@@ -103,7 +103,11 @@ class MappingChecker {
             return "found \"" + (fault.side == "mqtt" ? route.mqtt : route.zmq) +
                    "\": " + sentence_of(fault);
         };
-        for (const auto& fault : faults) faults_.fault(join_path(path, fault.side), found(fault));
+        const char* why =
+            route.snapshot ? "; with \"snapshot\" each topic needs a key of its own" : "";
+        for (const auto& fault : faults) {
+            faults_.fault(join_path(path, fault.side), found(fault) + why);
+        }
         for (const auto& warning : warnings) {
             faults_.warning(join_path(path, warning.side), found(warning));
         }
@@ -158,13 +162,15 @@ class MappingChecker {
 
     void prefix(const RouteConfig& route, const std::string& path, const Mapping& mapping) {
         const EndpointConfig* to = config_.endpoint(route.to);
-        if (to == nullptr || !to->kind.prefix_matched || !mapping.key_is_prefix_ambiguous()) return;
+        if (to == nullptr || !to->kind.prefix_matched || to->kind.terminates_keys ||
+            !mapping.key_is_prefix_ambiguous())
+            return;
         faults_.warning(join_path(path, "zmq"),
                         "found \"" + route.zmq +
                             "\", whose keys can be prefixes of each other, as sensor.1 is of "
                             "sensor.10: who subscribes to one also gets the other; a terminator at "
                             "the end prevents it (\"" +
-                            route.zmq + ".\")");
+                            route.zmq + ".\", or \"terminator\": \"nul\" of the endpoint)");
     }
 
     // What the routes do to each other.
@@ -178,7 +184,8 @@ class MappingChecker {
                              .from = route.from,
                              .to = route.to,
                              .dead_letter = is_topic ? route.dead_letter : std::string(),
-                             .exclude = {}});
+                             .exclude = {},
+                             .is_shared = !route.share.empty()});
             std::copy_if(route.exclude.begin(), route.exclude.end(),
                          std::back_inserter(rules.back().exclude), is_valid_topic_filter);
         }
@@ -203,7 +210,8 @@ class MappingChecker {
 }  // namespace
 
 MappingSpec mapping_spec(const RouteConfig& route) {
-    return {route.mqtt, route.zmq, !route.to.empty(), !route.from.empty()};
+    // With a key for two topics, the older of their retained messages could come last.
+    return {route.mqtt, route.zmq, !route.to.empty(), !route.from.empty() || route.snapshot};
 }
 
 void check_mappings(const Config& config, ConfigFaults& faults) {

@@ -35,7 +35,8 @@ class RouteChecker {
             const EndpointConfig* from = check_end(route.from, End::from, join_path(path, "from"));
             check_ack(route, to, path);
             check_direction(route, to, path);
-            check_share(route, path);
+            check_subscribers(route, to, path);
+            check_share(route, to, path);
             if (from != nullptr) takers_[from->name].push_back(i);
             if (to != nullptr) used_[to->name] = true;
         }
@@ -112,8 +113,7 @@ class RouteChecker {
         };
         const bool inward_only = route.to.empty() && !route.from.empty();
         const char* no_to = "the route takes nothing from MQTT, it has no \"to\"";
-        no_effect("share", !route.share.empty(),
-                  inward_only ? no_to : "this version does not share routes with MQTT groups yet");
+        no_effect("share", inward_only && !route.share.empty(), no_to);
         if (to != nullptr ? to->kind.has_services : !inward_only) return;
         no_effect("dead_letter", !route.dead_letter.empty(),
                   inward_only ? no_to : "only jobs for workers behind a router are given up");
@@ -121,7 +121,26 @@ class RouteChecker {
                   inward_only ? no_to : "only jobs for workers behind a router are kept in order");
     }
 
-    void check_share(const RouteConfig& route, const std::string& path) {
+    void check_subscribers(const RouteConfig& route, const EndpointConfig* to,
+                           const std::string& path) {
+        if (to == nullptr ? !route.to.empty() : to->kind.prefix_matched) return;
+        const auto warn = [&](const char* key, bool is_given) {
+            if (!is_given) return;
+            faults_.warning(
+                join_path(path, key),
+                "has no effect: only subscribers of a pub endpoint say what they ask for");
+        };
+        warn("no_receiver", route.no_receiver != "accept");
+        warn("snapshot", route.snapshot);
+    }
+
+    void check_share(const RouteConfig& route, const EndpointConfig* to, const std::string& path) {
+        if (!route.share.empty() && to != nullptr && !to->kind.shares_jobs) {
+            faults_.fault(join_path(path, "share"),
+                          "found on a route to \"" + to->name +
+                              "\", whose peers all get each message, expected it on a route to an "
+                              "endpoint of which one peer gets each (push or router)");
+        }
         // [MQTT-4.8.2-2]
         if (route.share.find_first_of("/+#") == std::string::npos &&
             route.share.find('\0') == std::string::npos) {

@@ -92,6 +92,14 @@ std::vector<Option> route_options() {
              Option::integer("block_ms", "Longest time that a publisher waits for room")
                  .between(0, 3'600'000)
                  .fallback(10'000)}),
+        Option::boolean("snapshot",
+                        "A new subscriber of a pub endpoint gets the retained messages that match")
+            .fallback(false),
+        Option::string("no_receiver",
+                       "What a publisher is told when no subscriber of a pub endpoint asks for the "
+                       "key: accepted, 0x10 (no matching subscribers), or 0x97 (not taken)")
+            .one_of({"accept", "report", "refuse"})
+            .fallback("accept"),
         Option::string("share", "Group that takes turns with MQTT clients of $share/<group>/..."),
         Option::string("dead_letter", "Topic for messages that no worker took")
             .shown_as("dead/encode"),

@@ -37,6 +37,9 @@ std::vector<std::string> frames_of(const EndpointConfig& endpoint, const std::st
         return {};
     }
     if (format == "payload") return {"<payload>"};
+    const bool has_sequence =
+        endpoint.settings.has("sequence") && endpoint.settings.boolean("sequence");
+    if (format == "topic_payload" && has_sequence) return {key, "<sequence>", "<payload>"};
     if (format == "full") return {key, "<meta>", "<payload>"};
     if (format == "single") {
         const bool has = endpoint.settings.has("separator");
@@ -87,8 +90,13 @@ std::vector<Explanation> explain_topic(const Config& config, std::string_view to
         } else {
             one.verdict = Verdict::matches;
             one.is_service = endpoint->kind.has_services;
+            if (endpoint->kind.terminates_keys) one.result.push_back('\0');
             one.frames = frames_of(*endpoint, one.result);
-            candidates.push_back({all.size(), *mapping});
+            if (route.share.empty()) {
+                candidates.push_back({all.size(), *mapping});
+            } else {
+                one.shared_filter = "$share/" + route.share + "/" + mapping->mqtt_filter();
+            }
         }
         all.push_back(std::move(one));
     }

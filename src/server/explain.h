@@ -20,6 +20,7 @@ struct Explanation {
     std::string route;
     Verdict verdict = Verdict::misses;
     std::string endpoint;             // where it goes; where it came from for keys
+    std::string shared_filter;        // the MQTT subscription whose group it is in, or empty
     std::string result;               // the key, or the topic
     bool is_service = false;          // the key is the name of a service of workers
     std::vector<std::string> frames;  // towards ZeroMQ; "<payload>" stands for the payload

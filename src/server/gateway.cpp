@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "core/session_table.h"
+#include "server/config_check_mappings.h"
 
 namespace trestle {
 
@@ -25,6 +26,11 @@ WhenFull when_full_of(const std::string& word) {
     return WhenFull::by_qos;
 }
 
+NoReceiver no_receiver_of(const std::string& word) {
+    if (word == "report") return NoReceiver::report;
+    return word == "refuse" ? NoReceiver::refuse : NoReceiver::accept;
+}
+
 RouteOptions options_of(const RouteConfig& config) {
     RouteOptions o;
     o.name = config.name;
@@ -38,6 +44,8 @@ RouteOptions options_of(const RouteConfig& config) {
     o.max_bytes = static_cast<size_t>(config.queue.max_bytes);
     o.when_full = when_full_of(config.queue.when_full);
     o.block_ms = static_cast<uint32_t>(config.queue.block_ms);
+    o.snapshot = config.snapshot;
+    o.no_receiver = no_receiver_of(config.no_receiver);
     o.share = config.share;
     o.dead_letter = config.dead_letter;
     return o;
@@ -159,8 +167,7 @@ RoutePtr Gateway::make_route(const RouteConfig& config) {
     const EndpointId from = id_of(config.from);
     std::vector<MappingFault> faults;
     std::vector<MappingFault> warnings;
-    auto mapping =
-        Mapping::compile({config.mqtt, config.zmq, to != 0, from != 0}, faults, warnings);
+    auto mapping = Mapping::compile(mapping_spec(config), faults, warnings);
     if (!mapping) throw std::runtime_error("route " + config.name + ": " + faults.at(0).sentence);
     std::optional<Mapping> order;
     if (!config.key.empty()) {
@@ -168,8 +175,10 @@ RoutePtr Gateway::make_route(const RouteConfig& config) {
     }
     const auto& reasons_of = endpoints_[(to != 0 ? to : from) - 1u];
     RouteSink* sink = to != 0 ? endpoints_[to - 1u].endpoint->route_sink() : nullptr;
+    RouteOptions options = options_of(config);
+    options.terminates_keys = to != 0 && endpoints_[to - 1u].kind.terminates_keys;
     return std::make_shared<Route>(
-        options_of(config), std::move(*mapping), to, sink, from,
+        std::move(options), std::move(*mapping), to, sink, from,
         make_route_ledger(metrics_, config.name, reasons_of.context->drop_counters()),
         std::move(order));
 }

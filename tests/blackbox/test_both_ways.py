@@ -52,7 +52,7 @@ def test_a_gateway_connected_to_itself_does_not_run_hot(gateway, raw, sockets, p
     client = raw(one.port)
     client.connect()
     client.subscribe("echo/#", "loop/#", "end")
-    one.wait_peers("out", 1)
+    one.wait_metric(1, "trestle_zmq_subscriptions", endpoint="out")
     client.publish("loop/1", b"x")
     topics = sorted(client.expect_message().topic for _ in range(2))
     assert topics == ["echo/1", "loop/1"]

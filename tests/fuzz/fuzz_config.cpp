@@ -31,6 +31,7 @@ class Plugins : public PluginCatalog {
                                 .gives_messages = is_pull,
                                 .needs_fixed_topic = settings.string("format") == "payload",
                                 .prefix_matched = settings.string("socket") == "pub",
+                                .shares_jobs = settings.string("socket") == "router",
                                 .worker_acks = settings.string("socket") == "router"};
         };
     }

@@ -67,17 +67,24 @@ void check_meta(std::string_view json) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (size == 0) return 0;
     const std::string_view input(reinterpret_cast<const char*>(data) + 1, size - 1);
-    const FrameFormat format{static_cast<Format>(data[0] & 3), (data[0] & 4) != 0 ? " " : "::"};
+    const FrameFormat format{.format = static_cast<Format>(data[0] & 3),
+                             .separator = (data[0] & 4) != 0 ? " " : "::",
+                             .has_terminator = (data[0] & 8) != 0};
     const auto frames = cut(input);
     const auto in = split_frames(format, frames);
     if (!in) return 0;
-    const auto out = make_frames(format, in->key, in->meta, in->payload);
+    std::string key(in->key);
+    if (format.has_terminator) key.push_back('\0');
+    const auto out = make_frames(format, key, in->meta, in->payload);
     std::string joined;
     for (const auto part : out.parts) joined += part;
     std::vector<std::string_view> sent{joined};
     if (!out.is_joined) sent.assign(out.parts.begin(), out.parts.begin() + out.count);
     const auto again = split_frames(format, sent);
     require(again && again->key == in->key && again->payload == in->payload);
+    std::string buffer;
+    const auto first = first_frame(format, key, in->payload, input.size(), buffer);
+    require(sent[0] == first);
     if (is_usable_key(in->key)) require(is_valid_mqtt_utf8(in->key));
     if (format.format == Format::full) check_meta(in->meta);
     if (const auto bytes = decode_base64(in->payload))

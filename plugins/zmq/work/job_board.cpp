@@ -224,6 +224,12 @@ void JobBoard::drop_line(At at, JobLine& line, DropReason reason) {
     work_off(at);
 }
 
+bool JobBoard::has_free_worker(std::string_view service) const {
+    const auto found = services_.find(std::string(service));
+    return found != services_.end() && !found->second.ready.empty() &&
+           found->second.waiting.empty();
+}
+
 bool JobBoard::is_served(std::string_view service) const {
     const auto found = services_.find(std::string(service));
     return found != services_.end() && found->second.workers != 0;

@@ -96,6 +96,8 @@ class JobBoard {
     void drop_line(At at, JobLine& line, DropReason reason);
     /// Some worker has this service.
     [[nodiscard]] bool is_served(std::string_view service) const;
+    /// Whether a worker would get a job for the service at once.
+    [[nodiscard]] bool has_free_worker(std::string_view service) const;
 
     // Workers. `Worker` pointers are good until the next call.
 

@@ -178,6 +178,11 @@ class FakeRouteSink final : public RouteSink {
         got.push_back({route->name(), std::string(key), shard});
         if (work) work(delivery);
     }
+    bool offer(ShardIndex shard, const RoutePtr& route, std::string_view key,
+               Delivery& delivery) override {
+        if (!refuses) accept(shard, route, key, delivery);
+        return !refuses;
+    }
     struct Got {
         std::string route, key;
         ShardIndex shard;
@@ -185,6 +190,7 @@ class FakeRouteSink final : public RouteSink {
     };
     std::vector<Got> got;
     std::function<void(Delivery&)> work;
+    bool refuses = false;  // what is offered
 };
 
 inline RoutePtr make_route(const std::string& name, const std::string& mqtt, const std::string& zmq,

@@ -173,6 +173,27 @@ TEST(Retained, AgreesWithMatchingEachTopic) {
     }
 }
 
+TEST(Retained, WhatIsOvertakenIsNoLongerCurrent) {
+    RetainedTree store({});
+    store.overtake("a");
+    EXPECT_EQ(store.current("a", 0), nullptr);
+    store.keep(message("a", "1", 100), 0);
+    store.keep(message("a/b", "2"), 0);
+    ASSERT_NE(store.current("a", 0), nullptr);
+    EXPECT_EQ(store.current("a", 0)->view().payload, "1");
+    EXPECT_EQ(store.current("a", 100), nullptr) << "expired";
+    EXPECT_EQ(store.current("a/+", 0), nullptr) << "a topic, not a filter";
+    store.overtake("a");
+    store.overtake("a/b/c");
+    EXPECT_EQ(store.current("a", 0), nullptr);
+    EXPECT_NE(store.current("a/b", 0), nullptr);
+    EXPECT_EQ(topics(store, "a"), Names{"a"}) << "MQTT subscribers get it all the same";
+    store.keep(message("a", "3"), 0);
+    EXPECT_EQ(store.current("a", 0)->view().payload, "3");
+    store.keep(message("a", ""), 0);
+    EXPECT_EQ(store.current("a", 0), nullptr);
+}
+
 TEST(Retained, AWalkGoesOnWhereItsPlaceIsGone) {
     RetainedTree store({});
     for (const auto* t : {"a/1", "a/2", "a/3", "b"}) store.keep(message(t), 0);

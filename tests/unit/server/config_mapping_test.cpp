@@ -34,6 +34,8 @@ TEST(ConfigMappings, Faults) {
          "routes[0].dead_letter", "without wildcards"},
         {route("a/{x}", "a.{x}", R"("to": "jobs", "dead_letter": "$dead")"),
          "routes[0].dead_letter", "does not start with $"},
+        {route("a/{x}/{y}", "a.{x}.", R"("to": "telemetry", "snapshot": true)"), "routes[0].zmq",
+         "each topic needs a key of its own"},
     };
     for (const Row& row : rows) {
         const auto parsed = parse(row.text);

@@ -59,6 +59,8 @@ TEST(Config, RouteOptions) {
     EXPECT_TRUE(route.worker_acks);
     EXPECT_EQ(route.timeout_ms, 10);
     EXPECT_EQ(route.share, "g");
+    EXPECT_EQ(route.no_receiver, "accept");
+    EXPECT_FALSE(route.snapshot);
     EXPECT_EQ(route.dead_letter, "dead");
     EXPECT_EQ(route.exclude.size(), 2U);
     EXPECT_EQ(route.queue, (RouteQueueConfig{5, 1000000, "drop_newest", 0}));

@@ -45,6 +45,7 @@ PluginOptions zmq() {
                             .gives_messages = !takes,
                             .needs_fixed_topic = !takes && settings.string("format") == "payload",
                             .prefix_matched = socket == "pub",
+                            .shares_jobs = socket == "push" || socket == "router",
                             .worker_acks = socket == "router"};
     };
     return plugin;

@@ -25,6 +25,24 @@ TEST(Frames, OutgoingOfEachFormat) {
     EXPECT_EQ(12U, make_frames({Format::single, ", "}, "key", "{}", "payload").size());
 }
 
+TEST(Frames, TheSequenceStandsBeforeThePayload) {
+    FrameFormat format;
+    format.has_sequence = true;
+    const auto out = make_frames(format, "key", "12345678abcdefgh", "payload");
+    EXPECT_EQ((Views{"key", "12345678abcdefgh", "payload"}),
+              Views(out.parts.begin(), out.parts.begin() + out.count));
+}
+
+TEST(Frames, TerminatedKeys) {
+    FrameFormat format;
+    format.has_terminator = true;
+    const std::string key("key\0", 4);
+    EXPECT_EQ("key", split_frames(format, Views{key, "payload"})->key);
+    EXPECT_FALSE(split_frames(format, Views{"key", "payload"}));
+    EXPECT_FALSE(split_frames(format, Views{"", "payload"}));
+    EXPECT_FALSE(split_frames(format, Views{key}));
+}
+
 TEST(Frames, WhatIsSentIsReadBack) {
     for (const auto format :
          {Format::topic_payload, Format::single, Format::payload, Format::full}) {

@@ -73,6 +73,23 @@ TEST(ZmqOptions, KeysThatDoNotGoTogether) {
     EXPECT_EQ(1U, check(settings_for("pub", {{"separator", std::string(":")}})).warnings.size());
 }
 
+TEST(ZmqOptions, TerminatorAndSequenceNeedAPlace) {
+    const std::string nul = "nul";
+    for (const auto* format : {"single", "payload"}) {
+        const std::string name = format;
+        EXPECT_EQ("terminator",
+                  only_fault(settings_for("pub", {{"format", name}, {"terminator", nul}})));
+        EXPECT_EQ("sequence",
+                  only_fault(settings_for("pub", {{"format", name}, {"sequence", true}})));
+    }
+    EXPECT_EQ("sequence", only_fault(settings_for("push", {{"sequence", true}})));
+    EXPECT_EQ(1U, check(settings_for("pub", {{"sequence_keys", int64_t{9}}})).warnings.size());
+    EXPECT_EQ(1U, check(settings_for("push", {{"max_subscriptions", int64_t{9}}})).warnings.size());
+    const auto settings = settings_for("pub", {{"terminator", nul}, {"sequence", true}});
+    EXPECT_TRUE(check(settings).faults.empty());
+    EXPECT_TRUE(kind_of(settings).terminates_keys);
+}
+
 TEST(ZmqOptions, Kinds) {
     const auto pub = kind_of(settings_for("pub"));
     EXPECT_TRUE(pub.takes_routes && pub.prefix_matched && !pub.gives_messages);

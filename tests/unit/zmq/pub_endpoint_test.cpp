@@ -13,6 +13,10 @@ bool has_subscriptions(const TestGateway& gateway, double count) {
     return eventually([&] { return gateway.metric("trestle_zmq_subscriptions") == count; });
 }
 
+struct Nobody final : AckReceiver {
+    void on_settled(uint64_t, Outcome) override {}
+};
+
 TEST(PubEndpoint, SubscribersGetWhatTheyAskedFor) {
     TestGateway gateway;
     auto& pub = gateway.add<PubEndpoint>("out", settings_for("pub"));
@@ -31,6 +35,45 @@ TEST(PubEndpoint, SubscribersGetWhatTheyAskedFor) {
     EXPECT_EQ(1,
               gateway.metric("trestle_messages_sent_total", {{"endpoint", "out"}, {"qos", "1"}}));
     EXPECT_EQ(10, gateway.metric("trestle_sent_bytes_total", {{"endpoint", "out"}}));
+}
+
+TEST(PubEndpoint, WhatNobodyWantsIsNotHandedOver) {
+    TestGateway gateway;
+    auto& pub = gateway.add<PubEndpoint>("out", settings_for("pub"));
+    gateway.set_routes({kTemperatures});
+    EXPECT_EQ(Outcome::accepted, gateway.publish({"s/1/t", "nobody"}).outcome);
+    Peer one(ZMQ_SUB, pub.bound_address(), subscribed_to({"t.1."}));
+    ASSERT_TRUE(has_subscriptions(gateway, 1));
+    gateway.publish({"s/2/t", "others"});
+    gateway.publish({"s/1/t", "wanted"});
+    EXPECT_EQ((Parts{"t.1.", "wanted"}), one.receive());
+    EXPECT_EQ(1, gateway.outcome("r", "sent"));
+    EXPECT_EQ(2, gateway.outcome("r", "dropped"));
+    EXPECT_EQ(2, gateway.dropped("out", "no_subscriber"));
+    EXPECT_EQ(0, gateway.imbalance("r"));
+}
+
+TEST(PubEndpoint, PublishersAreToldThatNobodyListens) {
+    TestGateway gateway;
+    gateway.add<PubEndpoint>("out", settings_for("pub"));
+    RouteOptions report, refuse;
+    report.no_receiver = NoReceiver::report;
+    refuse.no_receiver = NoReceiver::refuse;
+    gateway.set_routes({{"report", "a/{x}", "a.{x}", "out", "", report},
+                        {"refuse", "b/{x}", "b.{x}", "out", "", refuse}});
+    const auto nobody = std::make_shared<Nobody>();
+    const std::weak_ptr<AckReceiver> waiter = nobody;
+    EXPECT_EQ(Outcome::no_receiver, gateway.publish({"a/1", "x"}).outcome);
+    EXPECT_EQ(Outcome::no_receiver,
+              gateway.publish({"a/1", "x", Qos::at_least_once}, 0, &waiter).outcome);
+    EXPECT_EQ(Outcome::queue_full,
+              gateway.publish({"b/1", "x", Qos::at_least_once}, 0, &waiter).outcome);
+    EXPECT_EQ(1, gateway.outcome("refuse", "refused"));
+    EXPECT_EQ(Outcome::accepted, gateway.publish({"b/1", "x"}).outcome) << "QoS 0 hears nothing";
+    EXPECT_EQ(1, gateway.outcome("refuse", "dropped"));
+    EXPECT_EQ(4, gateway.dropped("out", "no_subscriber"));
+    EXPECT_EQ(0, gateway.imbalance("report"));
+    EXPECT_EQ(0, gateway.imbalance("refuse"));
 }
 
 TEST(PubEndpoint, GoneSubscribersAreNotCounted) {
@@ -80,6 +123,50 @@ TEST(PubEndpoint, Formats) {
     EXPECT_EQ("tester", meta["client"]);
     EXPECT_GT(meta["time"], 1'600'000'000'000);
     EXPECT_EQ("no", frames[2]);
+}
+
+TEST(PubEndpoint, ATerminatorMakesKeysExact) {
+    TestGateway gateway;
+    auto& pub =
+        gateway.add<PubEndpoint>("out", settings_for("pub", {{"terminator", std::string("nul")}}));
+    RouteOptions options;
+    options.terminates_keys = true;
+    gateway.set_routes({{"r", "x/{a}", "x.{a}", "out", "", options}});
+    Peer one(ZMQ_SUB, pub.bound_address(), subscribed_to({std::string("x.1\0", 4)}));
+    ASSERT_TRUE(has_subscriptions(gateway, 1));
+    gateway.publish({"x/10", "no"});
+    gateway.publish({"x/1", "yes"});
+    EXPECT_EQ((Parts{std::string("x.1\0", 4), "yes"}), one.receive());
+}
+
+TEST(PubEndpoint, NumbersTellWhatWasMissed) {
+    TestGateway gateway;
+    auto& plain = gateway.add<PubEndpoint>("plain", settings_for("pub", {{"sequence", true}}));
+    auto& full = gateway.add<PubEndpoint>(
+        "full", settings_for("pub", {{"sequence", true}, {"format", std::string("full")}}));
+    gateway.set_routes({{"a", "x/{a}", "x.{a}", "plain", ""}, {"b", "x/{a}", "x.{a}", "full", ""}});
+    gateway.publish({"x/1", "nobody is there"});
+    Peer one(ZMQ_SUB, plain.bound_address(), subscribed_to({""}));
+    Peer two(ZMQ_SUB, full.bound_address(), subscribed_to({""}));
+    ASSERT_TRUE(has_subscriptions(gateway, 2));
+    gateway.publish({"x/1", "a"});
+    gateway.publish({"x/2", "b"});
+    gateway.publish({"x/1", "c"});
+    std::vector<std::string> epochs;
+    for (const auto& [key, number, payload] :
+         {std::tuple{"x.1", 2, "a"}, std::tuple{"x.2", 1, "b"}, std::tuple{"x.1", 3, "c"}}) {
+        const auto frames = one.receive();
+        ASSERT_EQ(3U, frames.size());
+        ASSERT_EQ(16U, frames[1].size());
+        EXPECT_EQ(key, frames[0]);
+        EXPECT_EQ(number, frames[1][15]);
+        EXPECT_EQ(payload, frames[2]);
+        epochs.push_back(frames[1].substr(0, 8));
+        const auto meta = nlohmann::json::parse(two.receive().at(1));
+        EXPECT_EQ(number, meta["sequence"][1]);
+    }
+    EXPECT_EQ(epochs[0], epochs[2]);
+    EXPECT_LT(epochs[0], epochs[1]);
 }
 
 TEST(PubEndpoint, NothingGoesBackToWhereItCameFrom) {
