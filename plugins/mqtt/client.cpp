@@ -3,11 +3,11 @@
 #include "mqtt/client.h"
 
 #include <algorithm>
-#include <random>
 
 #include "core/topic.h"
 #include "mqtt/codec/decode.h"
 #include "mqtt/codec/encode.h"
+#include "plugin_api/client_id.h"
 
 namespace trestle::mqtt {
 
@@ -38,7 +38,9 @@ Fault Client::on_connect(const Connect& connect) {
                 "the will's topic is the server's own or has too many levels"};
     }
     const bool assigned = connect.client_id.empty();
-    publisher_.client_id = assigned ? assign_id() : std::string(connect.client_id);
+    publisher_.client_id = assigned ? assign_client_id(connection_.service().context().host(),
+                                                       connection_.shard(), "auto-")
+                                    : std::string(connect.client_id);
     if (connect.user_name) publisher_.user = *connect.user_name;
     publisher_.endpoint = connection_.service().context().id();
     const auto& properties = connect.properties;
@@ -120,22 +122,6 @@ void Client::offer(Properties& p, const Connect& connect, bool assigned) const {
     if (connect.properties.request_response_information.value_or(false) &&
         !options_.response_information.empty()) {
         p.response_information = options_.response_information;
-    }
-}
-
-// Random, so that nobody guesses another's, and on this shard, so that the stream need not move.
-std::string Client::assign_id() const {
-    static thread_local std::random_device random;
-    auto& host = connection_.service().context().host();
-    for (;;) {
-        constexpr char kDigits[] = "0123456789abcdef";
-        std::string id = "auto-";
-        for (int i = 0; i < 4; ++i) {
-            for (uint32_t bits = random(), n = 0; n < 6; ++n, bits >>= 4) {
-                id.push_back(kDigits[bits & 15]);
-            }
-        }
-        if (&host.home_of(id) == &connection_.shard()) return id;
     }
 }
 

@@ -1,5 +1,7 @@
 #include "websocket/endpoint.h"
 
+#include "websocket/json/service.h"
+
 namespace trestle::websocket {
 
 namespace {
@@ -24,37 +26,42 @@ Counter* error_counter(EndpointContext& context, const char* reason) {
 }  // namespace
 
 WebSocketEndpoint::WebSocketEndpoint(EndpointContext& context, WebSocketOptions options,
-                                     std::unique_ptr<ByteStreamProtocol> mqtt)
+                                     const Settings& json, std::unique_ptr<ByteStreamProtocol> mqtt)
     : context_(context),
       options_(std::move(options)),
       gate_(std::make_shared<Gate>(context.host().shard_count(), context.log())),
       next_shard_(context.home().index()) {
-    gate_->protocol = std::move(mqtt);
+    gate_->mqtt = std::move(mqtt);
+    gate_->json = std::make_unique<json::Service>(context, json);
+    gate_->max_stream_message = options_.max_message_size;
     for (size_t i = 0; i < kFailures; ++i) {
         gate_->failures[i] = &failure_counter(context, static_cast<Failure>(i));
     }
-    auto rules = std::make_shared<StreamRules>();
+    auto rules = std::make_shared<ConnectionRules>();
     rules->handshake_timeout_ms = options_.handshake_timeout_ms;
     rules->ping_interval_ms = options_.ping_interval_ms;
-    rules->max_message_size = options_.max_message_size;
     rules->text_frames = error_counter(context, "text_frame");
     rules->too_large = error_counter(context, "too_large");
     rules->bad_frames = error_counter(context, "bad_frame");
+    rules->bad_text = error_counter(context, "bad_text");
     rules->silent = error_counter(context, "no_pong");
-    gate_->stream_rules = std::move(rules);
+    gate_->rules = std::move(rules);
 }
 
 WebSocketEndpoint::~WebSocketEndpoint() = default;
 
 void WebSocketEndpoint::start() {
-    if (!gate_->protocol) {
-        context_.log().warn("no plugin speaks MQTT: every WebSocket handshake will be refused");
+    const bool has_mqtt = options_.offers_mqtt && gate_->mqtt != nullptr;
+    if (options_.offers_mqtt && !has_mqtt) {
+        context_.log().warn("no plugin speaks MQTT: WebSocket clients that ask for it are refused");
     }
     for (const Uri& uri : options_.listen) {
         auto rules = std::make_shared<UpgradeRules>();
         rules->path = uri.path.empty() ? options_.path : uri.path;
         rules->allowed_origins = options_.allowed_origins;
-        rules->offers_mqtt = gate_->protocol != nullptr;
+        rules->offers_mqtt = has_mqtt;
+        rules->offers_json = options_.offers_json;
+        rules->deflates_json = gate_->json->deflates();
         listeners_.push_back(listen(context_.home(), uri,
                                     [this, rules = std::shared_ptr<const UpgradeRules>(rules)](
                                         Accepted fresh) { accepted(std::move(fresh), rules); }));
@@ -106,12 +113,18 @@ void WebSocketEndpoint::stop_listening() {
 void WebSocketEndpoint::stop(uint64_t deadline_ms, std::function<void()> done) {
     stop_listening();
     gate_->stopping.store(true, std::memory_order_relaxed);
-    // First no handshake is left on any shard, then the protocol has all streams that there will
-    // be.
+    // First no handshake is left on any shard, then the protocols have all connections that there
+    // will be.
     auto left = std::make_shared<std::atomic<size_t>>(context_.host().shard_count());
     auto go_on = [gate = gate_, deadline_ms, done = std::move(done), &home = context_.home()] {
-        if (!gate->protocol) return done();
-        home.post([gate, deadline_ms, done] { gate->protocol->stop(deadline_ms, done); });
+        home.post([gate, deadline_ms, done] {
+            const auto both = std::make_shared<std::atomic<int>>(gate->mqtt ? 2 : 1);
+            const auto one_done = [both, done] {
+                if (both->fetch_sub(1, std::memory_order_acq_rel) == 1) done();
+            };
+            if (gate->mqtt) gate->mqtt->stop(deadline_ms, one_done);
+            gate->json->stop(deadline_ms, one_done);
+        });
     };
     for (size_t i = 0; i < context_.host().shard_count(); ++i) {
         context_.host().shard(i).post([gate = gate_, left, go_on, i] {

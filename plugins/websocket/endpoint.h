@@ -1,5 +1,5 @@
-// A websocket endpoint: listeners on its home shard, connections spread over all shards, and the
-// MQTT protocol of the `mqtt` plugin that they are given to.
+// A websocket endpoint: listeners on its home shard, connections spread over all shards, and what
+// they are given to: the MQTT protocol of the `mqtt` plugin, or the JSON clients here.
 #pragma once
 
 #include <memory>
@@ -14,7 +14,8 @@ namespace trestle::websocket {
 
 class WebSocketEndpoint final : public Endpoint {
  public:
-    WebSocketEndpoint(EndpointContext& context, WebSocketOptions options,
+    /// `mqtt` is null when no plugin offers it.
+    WebSocketEndpoint(EndpointContext& context, WebSocketOptions options, const Settings& json,
                       std::unique_ptr<ByteStreamProtocol> mqtt);
     ~WebSocketEndpoint() override;
 

@@ -1,6 +1,6 @@
 // The opening handshake of one connection: reads the request within limits of size and time,
-// answers it, and gives the stream to the protocol. Lives on the shard that the connection was
-// given to; owns itself through its endpoint's list until it has ended.
+// answers it, and gives the connection to the protocol that was agreed on. Lives on the shard that
+// the connection was given to; owned by its endpoint's list until it has ended.
 #pragma once
 
 #include <array>
@@ -9,24 +9,29 @@
 #include <set>
 #include <vector>
 
-#include "plugin_api/byte_stream.h"
 #include "plugin_api/log.h"
 #include "plugin_api/net.h"
-#include "websocket/stream.h"
+#include "websocket/connection.h"
 #include "websocket/upgrade.h"
 
 namespace trestle::websocket {
 
+namespace json {
+class Service;
+}
 class Handshake;
 
 /// What the handshakes of an endpoint share, on all shards.
 struct Gate {
-    Gate(size_t shards, Log endpoint_log) : log(std::move(endpoint_log)), running(shards) {}
+    Gate(size_t shards, Log endpoint_log);
+    ~Gate();
 
     void failed(ShardIndex shard, Failure failure) { failures[size_t(failure)]->add(shard); }
 
-    std::unique_ptr<ByteStreamProtocol> protocol;  ///< null: no plugin offers MQTT
-    std::shared_ptr<const StreamRules> stream_rules;
+    std::unique_ptr<ByteStreamProtocol> mqtt;  ///< null: no plugin offers it
+    std::unique_ptr<json::Service> json;
+    std::shared_ptr<const ConnectionRules> rules;
+    uint64_t max_stream_message = 0;
     std::array<Counter*, kFailures> failures{};
     Log log;
     RepeatLimit log_limit{5, std::chrono::seconds(10)};

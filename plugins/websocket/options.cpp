@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "websocket/json/options.h"
+
 namespace trestle::websocket {
 
 namespace {
@@ -53,6 +55,10 @@ std::vector<Option> describe_options() {
             .required()
             .between(1, 64)
             .shown_as("ws://127.0.0.1:8083"));
+    options.push_back(Option::string_list("subprotocols", "What is spoken here")
+                          .one_of({"mqtt", "trestle.v1+json"})
+                          .between(1, 2)
+                          .fallback(std::vector<std::string>{"mqtt", "trestle.v1+json"}));
     options.push_back(Option::string("path", "The only request path that is served; unset: any")
                           .shown_as("/mqtt"));
     options.push_back(Option::string_list("allowed_origins",
@@ -68,8 +74,8 @@ std::vector<Option> describe_options() {
                           .between(1, 10'000'000)
                           .fallback(100'000));
     options.push_back(Option::integer("max_message_size",
-                                      "Bytes in one WebSocket message; an MQTT packet may come in "
-                                      "several")
+                                      "Bytes in one WebSocket message of an MQTT client; a packet "
+                                      "may come in several")
                           .between(125, 1LL << 40)
                           .fallback(kLargestPacket));
     options.push_back(
@@ -78,6 +84,8 @@ std::vector<Option> describe_options() {
                         "stays silent as long again is disconnected; 0: never")
             .between(0, 86'400'000)
             .fallback(30'000));
+    options.push_back(
+        Option::object("json", "Clients that speak trestle.v1+json", json::describe_options()));
     return options;
 }
 
@@ -95,6 +103,7 @@ void check_options(const Settings& settings, FaultSink& faults) {
     if (settings.has("path") && !settings.string("path").starts_with('/')) {
         faults.fault("path", "a request path begins with /");
     }
+    if (settings.has("json")) json::check_options(settings.object("json"), faults);
 }
 
 WebSocketOptions WebSocketOptions::from(const Settings& settings) {
@@ -111,6 +120,9 @@ WebSocketOptions WebSocketOptions::from(const Settings& settings) {
     out.ping_interval_ms = static_cast<uint64_t>(settings.integer("ping_interval_ms"));
     out.max_message_size = static_cast<uint64_t>(settings.integer("max_message_size"));
     out.max_connections = static_cast<uint32_t>(settings.integer("max_connections"));
+    const auto& spoken = settings.list("subprotocols");
+    out.offers_mqtt = std::ranges::find(spoken, "mqtt") != spoken.end();
+    out.offers_json = std::ranges::find(spoken, "trestle.v1+json") != spoken.end();
     return out;
 }
 

@@ -20,6 +20,8 @@ struct WebSocketOptions {
     uint64_t ping_interval_ms = 0;  ///< 0 = no pings
     uint64_t max_message_size = 0;
     uint32_t max_connections = 0;
+    bool offers_mqtt = true;
+    bool offers_json = true;
 
     static WebSocketOptions from(const Settings& settings);
 };

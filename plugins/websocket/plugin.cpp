@@ -17,7 +17,7 @@ class WebSocketPlugin final : public Plugin {
             mqtt = context.host().make_protocol("mqtt", context, settings.object("mqtt"));
         }
         return std::make_unique<WebSocketEndpoint>(context, WebSocketOptions::from(settings),
-                                                   std::move(mqtt));
+                                                   settings.object("json"), std::move(mqtt));
     }
 };
 
@@ -25,7 +25,7 @@ const PluginDescriptor kDescriptor = {
     kPluginApiVersion,
     TRESTLE_BUILD_STAMP,
     "websocket",
-    "MQTT over WebSocket",
+    "MQTT and JSON over WebSocket",
     describe_options,
     [] { return std::vector<std::string>(); },
     [](std::string_view) { return std::vector<Option>(); },

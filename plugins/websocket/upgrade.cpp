@@ -13,7 +13,8 @@ namespace http = boost::beast::http;
 namespace {
 
 // MQTT 5.0 and 3.1.1 ask for "mqtt" [MQTT-6.0.0-3]; clients of the 3.1 days for the other.
-constexpr std::array<std::string_view, 2> kSubprotocols = {"mqtt", "mqttv3.1"};
+constexpr std::array<std::string_view, 2> kMqtt = {"mqtt", "mqttv3.1"};
+constexpr std::array<std::string_view, 1> kJson = {"trestle.v1+json"};
 
 std::string_view text(boost::beast::string_view s) { return {s.data(), s.size()}; }
 
@@ -34,15 +35,34 @@ bool is_key(std::string_view key) {
     });
 }
 
-std::string_view agreed_subprotocol(const Request& request) {
+/// The first of the client's that is offered.
+bool agree_on_subprotocol(const Request& request, const UpgradeRules& rules, Verdict& verdict) {
     const auto [first, last] = request.equal_range(http::field::sec_websocket_protocol);
+    if (first == last) {
+        verdict.speaks_json = true;
+        return rules.offers_json;
+    }
+    const auto agree = [&verdict](const auto& known, std::string_view asked, bool json) {
+        const auto* found = std::ranges::find(known, asked);
+        if (found == known.end()) return false;
+        verdict.subprotocol = *found;
+        verdict.speaks_json = json;
+        return true;
+    };
     for (auto field = first; field != last; ++field) {
         for (const auto& asked : http::token_list(field->value())) {
-            const auto* known = std::ranges::find(kSubprotocols, text(asked));
-            if (known != kSubprotocols.end()) return *known;
+            if (rules.offers_mqtt && agree(kMqtt, text(asked), false)) return true;
+            if (rules.offers_json && agree(kJson, text(asked), true)) return true;
         }
     }
-    return {};
+    return false;
+}
+
+DeflateAgreement agreed_deflate(const Request& request) {
+    std::vector<std::string_view> offers;
+    const auto [first, last] = request.equal_range(http::field::sec_websocket_extensions);
+    for (auto field = first; field != last; ++field) offers.push_back(text(field->value()));
+    return agree_on_deflate(offers);
 }
 
 bool path_is_served(const Request& request, const std::string& path) {
@@ -56,10 +76,6 @@ bool origin_may_connect(const Request& request, const std::vector<std::string>& 
     const auto found = request.find(http::field::origin);
     if (allowed.empty() || found == request.end()) return true;
     return std::ranges::find(allowed, normal_origin(text(found->value()))) != allowed.end();
-}
-
-Verdict refused(unsigned status, Failure failure, std::string_view sentence) {
-    return {status, failure, sentence, {}};
 }
 
 }  // namespace
@@ -90,13 +106,18 @@ std::string_view to_string(Failure failure) {
     return "malformed";
 }
 
+Verdict refused(unsigned status, Failure failure, std::string_view sentence) {
+    return {status, failure, sentence, {}, false, {}};
+}
+
 Verdict judge(const Request& request, const UpgradeRules& rules) {
     if (!path_is_served(request, rules.path)) {
         return refused(404, Failure::path, "Nothing is served at this path.");
     }
     if (!has_token(request, http::field::upgrade, "websocket")) {
-        return refused(426, Failure::not_websocket,
-                       "Only WebSocket is spoken here, with the subprotocol mqtt.");
+        return refused(
+            426, Failure::not_websocket,
+            "Only WebSocket is spoken here, with the subprotocol mqtt or trestle.v1+json.");
     }
     if (request.method() != http::verb::get || request.version() != 11 ||
         !has_token(request, http::field::connection, "upgrade") ||
@@ -121,17 +142,14 @@ Verdict judge(const Request& request, const UpgradeRules& rules) {
     if (!origin_may_connect(request, rules.allowed_origins)) {
         return refused(403, Failure::origin, "Pages of this origin may not connect.");
     }
-    if (!rules.offers_mqtt) {
+    Verdict verdict;
+    if (!agree_on_subprotocol(request, rules, verdict)) {
         return refused(400, Failure::subprotocol,
-                       "No subprotocol is offered: this server runs without MQTT.");
+                       "Sec-WebSocket-Protocol must name a subprotocol that is offered here: mqtt, "
+                       "or trestle.v1+json, which needs not be named.");
     }
-    const std::string_view subprotocol = agreed_subprotocol(request);
-    if (subprotocol.empty()) {
-        return refused(400, Failure::subprotocol,
-                       "Sec-WebSocket-Protocol must name a subprotocol that is offered: mqtt (or "
-                       "mqttv3.1).");
-    }
-    return {101, Failure::malformed, {}, subprotocol};
+    if (verdict.speaks_json && rules.deflates_json) verdict.deflate = agreed_deflate(request);
+    return verdict;
 }
 
 }  // namespace trestle::websocket

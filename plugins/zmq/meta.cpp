@@ -2,8 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/base64.h"
 #include "core/properties.h"
-#include "zmq/base64.h"
 
 namespace trestle::zmq {
 

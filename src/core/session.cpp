@@ -92,6 +92,7 @@ bool Session::make_room(size_t bytes) {
                queued_bytes_ + bytes <= limits_.max_queued_bytes;
     };
     if (fits()) return true;
+    if (sink_ != nullptr) sink_->on_queue_full();
     if (!limits_.drop_oldest || bytes > limits_.max_queued_bytes) return false;
     while (!fits() && !queue_.empty()) {
         take_front();

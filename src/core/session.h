@@ -41,6 +41,9 @@ class SessionSink : public IncomingSink {
     /// False: larger than this client accepts [MQTT-3.1.2-24]; nothing was written.
     virtual bool send(const OutgoingPublish& publish) = 0;
     virtual void send_pubrel(uint16_t packet_id) = 0;
+    /// The queue is full and a message is being dropped: whoever wants to end the session for that
+    /// does it later, not on this stack.
+    virtual void on_queue_full() {}
 };
 
 struct SessionLimits {

@@ -1,17 +1,19 @@
 #include "core/utf8.h"
 
+#include <algorithm>
+
 namespace trestle {
 namespace {
 
 bool is_continuation(char c) noexcept { return (static_cast<uint8_t>(c) & 0xC0U) == 0x80U; }
 
 /// The length of the character of two or more bytes that `at` starts, 0 if it is ill-formed
-/// (Unicode, table 3-7).
+/// (Unicode, table 3-7). It may be longer than `left`: then what is there of it is well-formed.
 size_t long_character(const char* at, size_t left) noexcept {
     const auto lead = static_cast<uint8_t>(at[0]);
     if (lead < 0xC2 || lead > 0xF4) return 0;
     const size_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-    if (left < length) return 0;
+    if (left < 2) return length;
     const auto second = static_cast<uint8_t>(at[1]);
     uint8_t lowest = 0x80;
     uint8_t highest = 0xBF;
@@ -20,7 +22,7 @@ size_t long_character(const char* at, size_t left) noexcept {
     if (lead == 0xF0) lowest = 0x90;
     if (lead == 0xF4) highest = 0x8F;  // beyond U+10FFFF
     if (second < lowest || second > highest) return 0;
-    for (size_t i = 2; i < length; ++i) {
+    for (size_t i = 2; i < length && i < left; ++i) {
         if (!is_continuation(at[i])) return 0;
     }
     return length;
@@ -45,8 +47,9 @@ bool check(std::string_view text) noexcept {
     while (at != end) {
         const auto c = static_cast<uint8_t>(*at);
         if (c >= 0x80) {
-            const size_t length = long_character(at, static_cast<size_t>(end - at));
-            if (length == 0) return false;
+            const auto left = static_cast<size_t>(end - at);
+            const size_t length = long_character(at, left);
+            if (length == 0 || length > left) return false;
             at += length;
             continue;
         }
@@ -64,5 +67,22 @@ bool check(std::string_view text) noexcept {
 
 bool is_valid_mqtt_utf8(std::string_view text) noexcept { return check<false>(text); }
 bool is_plain_utf8(std::string_view text) noexcept { return check<true>(text); }
+
+std::optional<size_t> whole_utf8(std::string_view text) noexcept {
+    size_t whole = text.size();
+    // No more than the last three bytes can be the beginning of a character.
+    for (size_t back = 1; back <= std::min<size_t>(3, text.size()); ++back) {
+        const char* at = text.data() + text.size() - back;
+        if (is_continuation(*at)) continue;
+        if (static_cast<uint8_t>(*at) >= 0x80) {
+            const size_t length = long_character(at, back);
+            if (length == 0) return {};
+            if (length > back) whole -= back;
+        }
+        break;
+    }
+    if (!is_plain_utf8(text.substr(0, whole))) return {};
+    return whole;
+}
 
 }  // namespace trestle

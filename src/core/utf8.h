@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string_view>
 
 namespace trestle {
@@ -16,6 +17,10 @@ namespace trestle {
 
 /// The same, with U+0000 allowed (payloads that are said to be text).
 [[nodiscard]] bool is_plain_utf8(std::string_view text) noexcept;
+
+/// Of the beginning of a text: how many of its bytes are whole characters. At most three are left
+/// over, which what follows may complete. Nothing: no continuation makes it UTF-8.
+[[nodiscard]] std::optional<size_t> whole_utf8(std::string_view text) noexcept;
 
 // Eight bytes at once: the arithmetic that the checks here and in the codec share.
 namespace eight_bytes {

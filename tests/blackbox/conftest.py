@@ -19,6 +19,7 @@ from mqtt_bytes import V5, V311, RawClient  # noqa: E402
 from support.gateway import PROGRAM, Gateway  # noqa: E402
 from support.waiting import PATIENCE, free_ports  # noqa: E402
 import harness  # noqa: E402
+from json_client import json_clients  # noqa: E402
 
 PEER = os.environ.get("TRESTLE_PEER", "")
 
@@ -121,3 +122,10 @@ def sockets():
 @pytest.fixture
 def ports():
     return free_ports
+
+
+@pytest.fixture
+def open_json():
+    """A function that opens a JSON client to a URL: see json_client.py."""
+    with json_clients() as open_one:
+        yield open_one

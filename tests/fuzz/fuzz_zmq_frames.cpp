@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base64.h"
 #include "core/properties.h"
 #include "core/utf8.h"
-#include "zmq/base64.h"
 #include "zmq/frames.h"
 #include "zmq/key_table.h"
 #include "zmq/meta.h"

@@ -81,6 +81,23 @@ TEST(Utf8, KnowsEveryCodePoint) {
     }
 }
 
+// At each place where a text can be cut: what came before is known to be good, or to be beyond
+// repair.
+TEST(Utf8, TheBeginningOfATextIsJudged) {
+    const std::string text = "a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x9A\x82z";
+    const size_t whole[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 11};
+    for (size_t i = 0; i <= text.size(); ++i) {
+        EXPECT_EQ(whole_utf8(std::string_view(text).substr(0, i)), whole[i]) << i;
+    }
+    for (const auto* bad :
+         {"\xFF", "x\xC0", "\x80", "\xED\xA0", "\xF4\x90", "\xE2\x28", "\xF0\x80", "\xC3\xA9\xA9",
+          "\xFF"
+          "abc",
+          "\xF5", "\xE0\x9F"}) {
+        EXPECT_EQ(whole_utf8(bad), std::nullopt) << bad;
+    }
+}
+
 TEST(Utf8, ZeroIsPlainButNotMqtt) {
     EXPECT_FALSE(is_valid_mqtt_utf8("\0"s));
     EXPECT_TRUE(is_plain_utf8("\0"s));

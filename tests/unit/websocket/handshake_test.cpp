@@ -70,7 +70,7 @@ TEST_F(HandshakeTest, TellsTheOthersWhy) {
         {upgrade_request({{"Origin", "https://bad.example"}}, kLine), "403", "origin", "origin"},
         {upgrade_request({{"Origin", "https://good.example"}, {"Origin+", "null"}}, kLine), "400",
          "Origin", "malformed"},
-        {upgrade_request({{"Sec-WebSocket-Protocol", "-"}}, kLine), "400", "mqtt", "subprotocol"},
+        {upgrade_request({{"Sec-WebSocket-Protocol", ""}}, kLine), "400", "mqtt", "subprotocol"},
         {upgrade_request({{"Sec-WebSocket-Protocol", "amqp, MQTT"}}, kLine), "400", "mqtt",
          "subprotocol"},
         {upgrade_request({{"Filler", std::string(9'000, 'x')}}, kLine), "431", "large",
@@ -157,7 +157,28 @@ TEST_F(HandshakeTest, HasALimitOfConnections) {
     EXPECT_TRUE(accepted);
 }
 
-TEST_F(HandshakeTest, WithoutMqttEverybodyIsRefused) {
+TEST_F(HandshakeTest, WithoutASubprotocolItIsJson) {
+    start();
+    const std::string bare = ask(upgrade_request({{"Sec-WebSocket-Protocol", "-"}}));
+    EXPECT_TRUE(bare.starts_with("HTTP/1.1 101 ")) << bare;
+    EXPECT_EQ(bare.find("Sec-WebSocket-Protocol"), bare.npos) << bare;
+    const std::string named =
+        ask(upgrade_request({{"Sec-WebSocket-Protocol", "x, trestle.v1+json, mqtt"}}));
+    EXPECT_NE(named.find("\r\nSec-WebSocket-Protocol: trestle.v1+json\r\n"), named.npos) << named;
+}
+
+TEST_F(HandshakeTest, OnlyWhatTheConfigOffers) {
+    settings_.set("subprotocols", std::vector<std::string>{"mqtt"}, true);
+    start();
+    EXPECT_TRUE(
+        ask(upgrade_request({{"Sec-WebSocket-Protocol", "-"}})).starts_with("HTTP/1.1 400 "));
+    EXPECT_TRUE(ask(upgrade_request({{"Sec-WebSocket-Protocol", "trestle.v1+json"}}))
+                    .starts_with("HTTP/1.1 400 "));
+    EXPECT_TRUE(ask(upgrade_request()).starts_with("HTTP/1.1 101 "));
+    EXPECT_EQ(failures("subprotocol"), 2u);
+}
+
+TEST_F(HandshakeTest, WithoutMqttWhoAsksForItIsRefused) {
     Settings without = Settings::defaults(websocket::describe_options());
     without.set("listen", std::vector<std::string>{"ws://127.0.0.1:0"}, true);
     settings_ = without;

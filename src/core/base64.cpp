@@ -1,9 +1,9 @@
-#include "zmq/base64.h"
+#include "core/base64.h"
 
 #include <array>
 #include <cstdint>
 
-namespace trestle::zmq {
+namespace trestle {
 
 namespace {
 
@@ -66,4 +66,4 @@ std::optional<std::string> decode_base64(std::string_view text) {
     return bytes;
 }
 
-}  // namespace trestle::zmq
+}  // namespace trestle

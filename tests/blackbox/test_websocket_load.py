@@ -1,0 +1,216 @@
+"""JSON over WebSocket under pressure: full routes, slow readers, compression, large messages,
+cut connections, the end of the server; and the books afterwards."""
+
+import json
+import socket
+
+import pytest
+import websockets
+import zmq
+from harness import route
+from mqtt_bytes import V5
+
+
+@pytest.fixture
+def web(gateway):
+    """A function that starts a gateway with these options of JSON clients."""
+    def start(more=None, routes=(), **options):
+        entry = {"plugin": "websocket", "json": options}
+        return gateway(endpoints={"web": entry, **(more or {})}, routes=list(routes))
+    return start
+
+
+def url(gateway, path="/"):
+    return f"ws://127.0.0.1:{gateway.port_of('web')}{path}"
+
+
+def books(gateway):
+    """matched, and the sum of all fates."""
+    name = "trestle_session_messages_total"
+    seen = gateway.metrics()
+    ends = sum(seen.value(name, endpoint="web", outcome=outcome)
+               for outcome in ("sent", "acked", "refused", "dropped"))
+    held = (seen.value("trestle_session_queue_messages", endpoint="web")
+            + seen.value("trestle_session_in_flight", endpoint="web"))
+    return seen.value("trestle_session_matched_total", endpoint="web"), ends + held
+
+
+def test_a_full_route_withholds_the_answer(web, open_json, sockets):
+    full = {"name": "r", "queue": {"max_messages": 2, "block_ms": 60_000, "when_full": "block"}}
+    one = web({"jobs": {"socket": "push"}},
+              [route(mqtt="jobs/{x}", key="{x}", to="jobs", **full)], max_pending_publishes=4)
+    client = open_json(url(one))
+    for i in range(10):
+        client.send({"op": "publish", "id": i, "topic": f"jobs/{i}", "payload": "x", "qos": 1})
+    # Two are queued; four wait, and then nothing more is read: not even this.
+    assert [client.receive()["id"] for _ in range(2)] == [0, 1]
+    client.send({"op": "ping", "id": "after"})
+    one.wait_metric(6, "trestle_route_queue_messages", route="r")
+    assert one.metric("trestle_messages_received_total", endpoint="web", protocol="json",
+                      qos="1") == 6
+    worker = sockets(zmq.PULL)
+    worker.connect(one.address("jobs"))
+    assert [worker.recv_multipart()[0] for _ in range(10)] == [b"%d" % i for i in range(10)]
+    assert sorted(client.receive()["id"] for _ in range(8)) == list(range(2, 10))
+    assert client.receive() == {"id": "after", "ok": True}
+
+
+def test_a_route_that_stays_full_is_told(web, open_json):
+    full = {"name": "r", "queue": {"max_messages": 1, "block_ms": 50, "when_full": "block"}}
+    one = web({"jobs": {"socket": "push"}}, [route(mqtt="jobs/{x}", key="{x}", to="jobs", **full)])
+    client = open_json(url(one))
+    client.done("publish", topic="jobs/1", payload="x", qos=1)
+    assert client.error("publish", topic="jobs/2", payload="x", qos=1) == "queue_full"
+    assert client.error("request", topic="jobs/3", payload="x") == "queue_full"
+    one.wait_metric(2, "trestle_route_messages_total", route="r", outcome="refused")
+
+
+class SlowReader:
+    """A JSON client that says what it wants and reads nothing."""
+
+    def __init__(self, gateway, frames):
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.socket.settimeout(20)
+        self.socket.connect(("127.0.0.1", gateway.port_of("web")))
+        self.socket.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+                            b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+        while b"\r\n\r\n" not in self.socket.recv(4096):
+            pass
+        for frame in frames:
+            data = json.dumps(frame).encode()
+            self.socket.sendall(bytes([0x81, 0x80 | len(data)]) + b"\0\0\0\0" + data)
+
+
+def flood(gateway, raw, megabytes=16):
+    device = raw(gateway.port, V5)
+    device.connect()
+    for i in range(megabytes):
+        device.publish("flood/x", b"x" * 1_000_000, 1, packet_id=i + 1)
+    return device
+
+
+@pytest.mark.parametrize("policy", ["drop_oldest", "drop_newest", "disconnect"])
+def test_slow_readers(web, raw, policy):
+    one = web(when_full=policy, max_queued_messages=2, max_write_buffer=65536)
+    slow = SlowReader(one, [{"op": "subscribe", "id": 1, "filter": "flood/#"}])
+    one.wait_metric(1, "trestle_subscriptions")
+    flood(one, raw)  # is not held up by it
+    one.wait_metric(lambda n: n > 0, "trestle_messages_dropped_total", endpoint="web",
+                    reason="queue_full")
+    gone = policy == "disconnect"
+    if gone:
+        one.wait_metric(0, "trestle_connections", endpoint="web")
+        one.wait_metric(0, "trestle_subscriptions")
+    assert one.metric("trestle_websocket_slow_readers_total", endpoint="web") == gone
+    matched, ended = books(one)
+    assert matched == ended > 0
+    slow.socket.close()
+    one.wait_metric(0, "trestle_connections", endpoint="web")
+
+
+def test_a_reader_that_takes_nothing_at_all_is_cut(gateway, raw):
+    one = gateway(endpoints={"web": {"plugin": "websocket", "ping_interval_ms": 200,
+                                     "json": {"max_write_buffer": 4096}}})
+    slow = SlowReader(one, [{"op": "subscribe", "id": 1, "filter": "flood/#"}])
+    one.wait_metric(1, "trestle_subscriptions")
+    flood(one, raw, 8)
+    one.wait_metric(1, "trestle_websocket_protocol_errors_total", endpoint="web", reason="no_pong")
+    one.wait_metric(0, "trestle_connections", endpoint="web")
+    matched, ended = books(one)
+    assert matched == ended > 0
+    slow.socket.close()
+
+
+def test_answers_that_nobody_reads_stop_the_reading(web):
+    one = web(max_write_buffer=4096)
+    slow = SlowReader(one, [])
+    ping = json.dumps({"op": "ping", "id": "x" * 50}).encode()
+    frame = bytes([0x81, 0x80 | len(ping)]) + b"\0\0\0\0" + ping
+    slow.socket.settimeout(2)
+    with pytest.raises(TimeoutError):  # our sends fill up, and the server's memory does not
+        while True:
+            slow.socket.sendall(frame * 10_000)
+    slow.socket.close()
+    one.wait_metric(0, "trestle_connections", endpoint="web")
+
+
+def test_compression(web, open_json):
+    one = web(deflate=True)
+    client = open_json(url(one), compression="deflate")
+    assert [e.name for e in client.socket.extensions] == ["permessage-deflate"]
+    client.done("subscribe", filter="big", qos=1)
+    text = "".join(f"{i} " for i in range(100_000))
+    client.done("publish", topic="big", payload=text)
+    assert client.message()["payload"] == text
+    plain = open_json(url(one))
+    assert not plain.socket.extensions
+    plain.done("ping")
+
+
+def test_compression_is_off_unless_asked_for(web, open_json):
+    assert not open_json(url(web()), compression="deflate").socket.extensions
+
+
+def test_large_messages_and_the_limit(web, open_json):
+    one = web(max_message_size=4_000_000)
+    client = open_json(url(one))
+    client.done("subscribe", filter="large")
+    client.done("publish", topic="large", payload="x" * 3_900_000)
+    assert client.message()["payload"] == "x" * 3_900_000
+    client.send('{"op":"publish","id":1,"topic":"large","payload":"%s"}' % ("x" * 4_000_000))
+    assert client.wait_closed() == 1009
+    one.wait_metric(1, "trestle_websocket_protocol_errors_total", endpoint="web",
+                    reason="too_large")
+
+
+def test_limits_of_one_client(web, open_json, raw):
+    one = web(max_subscriptions=1, max_pending_requests=1, refuse_filters=["secret/#"])
+    client = open_json(url(one))
+    client.done("subscribe", filter="a")
+    client.done("subscribe", filter="a", qos=1)  # again is not one more
+    assert client.error("subscribe", filter="b") == "quota_exceeded"
+    client.done("unsubscribe", filter="a")
+    assert client.error("subscribe", filter="secret/x") == "not_authorized"
+    assert client.error("subscribe", filter="$share/g/secret/x") == "not_authorized"
+    device = raw(one.port, V5)
+    device.connect()
+    device.subscribe("silent")
+    client.send({"op": "request", "id": "first", "topic": "silent"})
+    assert client.error("request", topic="silent") == "quota_exceeded"
+
+
+def test_origins(gateway, open_json):
+    one = gateway(endpoints={"web": {"plugin": "websocket",
+                                     "allowed_origins": ["https://good.example"]}})
+    open_json(url(one), origin="https://good.example").done("ping")
+    open_json(url(one)).done("ping")
+    with pytest.raises(websockets.exceptions.InvalidStatusCode, match="403"):
+        open_json(url(one), origin="https://bad.example")
+
+
+def test_the_servers_end_is_told(web, open_json, raw):
+    one = web()
+    client = open_json(url(one))
+    client.done("subscribe", filter="x", qos=1)
+    client.done("publish", topic="x", payload="1", qos=1)
+    client.message()
+    one.stop()
+    assert client.wait_closed() == 1001
+
+
+def test_cut_connections_leave_nothing(web, open_json, raw):
+    one = web()
+    device = raw(one.port, V5)
+    device.connect()
+    for i in range(5):
+        client = open_json(url(one))
+        client.done("subscribe", filter="cut/#", qos=1)
+        client.send({"op": "request", "id": 1, "topic": "cut/request"})
+        device.publish("cut/x", b"x", 1, packet_id=i + 1)
+        client.loop.call_soon_threadsafe(client.socket.transport.abort)
+    one.wait_metric(0, "trestle_connections", endpoint="web")
+    one.wait_metric(0, "trestle_subscriptions")
+    matched, ended = books(one)
+    assert matched == ended > 0
