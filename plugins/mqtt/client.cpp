@@ -54,6 +54,7 @@ Fault Client::on_connect(const Connect& connect) {
     const uint32_t asked = v5() ? properties.session_expiry_interval.value_or(0)
                                 : (connect.clean_start ? 0 : kSessionNeverExpires);
     session_expiry_s_ = std::min(asked, options_.session_expiry_maximum);
+    asked_to_last_ = asked != 0;
     keep_will(connect);
     const bool present = open_session(connect);
     packets_.connects->add(cell());
@@ -176,7 +177,7 @@ Fault Client::on_disconnect(const Frame& frame) {
     Disconnect packet;
     if (const Fault fault = decode_disconnect(version_, frame, packet)) return fault;
     if (const auto expiry = packet.properties.session_expiry_interval) {
-        if (session_expiry_s_ == 0 && *expiry != 0) {
+        if (!asked_to_last_ && *expiry != 0) {
             return {Reason::protocol_error,
                     "a session without expiry cannot get one at DISCONNECT [MQTT-3.14.2-2]"};
         }

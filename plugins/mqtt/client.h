@@ -88,6 +88,7 @@ class Client final : public SessionSink, public SessionHolder {
     Version version_;
     bool ended_ = false;
     bool problem_information_ = true;
+    bool asked_to_last_ = false;  // for a session that outlives the connection
     uint32_t session_expiry_s_ = 0;
     uint32_t maximum_packet_size_ = static_cast<uint32_t>(kLargestPacket);
     SessionTable::Entry* entry_ = nullptr;

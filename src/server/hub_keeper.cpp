@@ -37,6 +37,7 @@ Memory read_memory() {
     if (pages >> whole >> resident) {
         memory.now = resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
     }
+    memory.most = std::max(memory.most, memory.now);  // the kernel counts the two apart
     return memory;
 }
 
