@@ -189,9 +189,9 @@ Fault Client::on_disconnect(const Frame& frame) {
 }
 
 Fault Client::on_packet(const Frame& frame) {
+    if (frame.type() == PacketType::publish) return on_publish(frame);
+    packets_.count_received(cell(), frame.size);
     switch (frame.type()) {
-        case PacketType::publish:
-            return on_publish(frame);
         case PacketType::puback:
         case PacketType::pubrec:
         case PacketType::pubrel:

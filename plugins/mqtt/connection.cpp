@@ -28,17 +28,14 @@ void Connection::start() {
 
 size_t Connection::on_bytes(std::string_view bytes) {
     last_packet_ms_ = shard_.now_ms();
-    Service& service = service_;
+    Counter& received = *service_.counters().bytes_received;
     const ShardIndex cell = shard_.index();
-    Read read;
-    const size_t used = read_packets(bytes, read);  // may destroy this
-    service.counters().bytes_received->add(cell, used);
-    service.packets().received->add(cell, read.packets);
-    service.packets().publish_bytes->add(cell, read.publish_bytes);
+    const size_t used = read_packets(bytes);  // may destroy this
+    received.add(cell, used);
     return used;
 }
 
-size_t Connection::read_packets(std::string_view bytes, Read& read) {
+size_t Connection::read_packets(std::string_view bytes) {
     size_t used = 0;
     Frame frame;
     Fault fault;
@@ -58,15 +55,14 @@ size_t Connection::read_packets(std::string_view bytes, Read& read) {
         if (state_ == State::awaiting_connect) {
             const Accept accepted = accept_connect(frame, bytes.substr(used));
             if (accepted == Accept::moved) return used;  // the rest is counted over there
-            if (accepted == Accept::no) return bytes.size();
             if (accepted == Accept::later) return used;
+            service_.packets().count_received(shard_.index(), frame.size);
+            if (accepted == Accept::no) return bytes.size();
         } else if (fault = client_->on_packet(frame); fault) {
             fail(fault);
             return bytes.size();
         }
         used += frame.size;
-        ++read.packets;
-        if (frame.type() == PacketType::publish) read.publish_bytes += frame.size;
     }
     return state_ == State::closing ? bytes.size() : used;
 }

@@ -63,12 +63,7 @@ class Connection final : public ByteStreamHandler {
  private:
     enum class State : uint8_t { awaiting_proxy, awaiting_connect, pausing, connected, closing };
     enum class Accept : uint8_t { yes, no, later, moved };
-    /// What has come in one read.
-    struct Read {
-        size_t packets = 0;
-        size_t publish_bytes = 0;
-    };
-    size_t read_packets(std::string_view bytes, Read& read);
+    size_t read_packets(std::string_view bytes);
     size_t read_proxy(std::string_view bytes);
     /// `no`: the connection is closing; `moved`: it is gone, its stream is on another shard;
     /// `later`: the packet is read again after a pause.

@@ -7,9 +7,10 @@ PacketCounters::PacketCounters(const EndpointContext& context) {
     const Labels mine{{"endpoint", context.name()}};
     streams = &metrics.counter("trestle_mqtt_streams_total", "Connections that were opened", mine);
     connects = &metrics.counter("trestle_mqtt_connects_total", "CONNECT packets accepted", mine);
-    received = &metrics.counter("trestle_mqtt_packets_received_total", "Packets of any kind", mine);
-    publish_bytes = &metrics.counter("trestle_mqtt_publish_received_bytes_total",
-                                     "Bytes of PUBLISH packets from clients", mine);
+    received = &metrics.counter("trestle_mqtt_control_packets_received_total",
+                                "Packets from clients, of any kind but PUBLISH", mine);
+    received_bytes = &metrics.counter("trestle_mqtt_control_received_bytes_total",
+                                      "Bytes of these packets", mine);
     sent = &metrics.counter("trestle_mqtt_control_packets_sent_total",
                             "Packets to clients, of any kind but PUBLISH", mine);
     sent_bytes =

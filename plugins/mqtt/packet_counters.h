@@ -10,16 +10,21 @@
 namespace trestle::mqtt {
 
 struct PacketCounters {
-    Counter* streams;        // that were handed to the protocol
-    Counter* connects;       // CONNECT packets that were accepted
-    Counter* received;       // whole packets
-    Counter* publish_bytes;  // of received PUBLISH packets
-    Counter* sent;           // all but PUBLISH, which is counted as a message
-    Counter* sent_bytes;     // of these
+    Counter* streams;   // that were handed to the protocol
+    Counter* connects;  // CONNECT packets that were accepted
+    // All but PUBLISH, which is counted as a message.
+    Counter* received;
+    Counter* received_bytes;
+    Counter* sent;
+    Counter* sent_bytes;
 
     explicit PacketCounters(const EndpointContext& context);
 
-    /// One packet that is no PUBLISH; size 0: it was not sent.
+    void count_received(ShardIndex shard, size_t size) const {
+        received->add(shard);
+        received_bytes->add(shard, size);
+    }
+    /// Size 0: it was not sent.
     void count_sent(ShardIndex shard, size_t size) const {
         if (size == 0) return;
         sent->add(shard);

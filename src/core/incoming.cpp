@@ -17,7 +17,7 @@ std::shared_ptr<Incoming> Incoming::make(size_t window) {
     return made;
 }
 
-Incoming::Arrival Incoming::arrive(Qos qos, uint16_t packet_id, bool dup) {
+Incoming::Arrival Incoming::look_up(Qos qos, uint16_t packet_id, bool dup) {
     Exchange* known = exchanges_.find(packet_id);
     if (known == nullptr) {
         ++last_;
@@ -48,9 +48,8 @@ void Incoming::begin(Qos qos, uint16_t packet_id, State state, Outcome outcome) 
     ++open_here_;
 }
 
-bool Incoming::settled(Qos qos, uint16_t packet_id, Outcome outcome) {
+bool Incoming::enter(Qos qos, uint16_t packet_id, Outcome outcome) {
     const bool first = due_[place(qos)].empty();
-    if (first && qos == Qos::at_least_once) return false;
     begin(qos, packet_id, first ? State::answered : State::known, outcome);
     if (first) return false;
     due_[place(qos)].push_back({packet_id, 0});

@@ -39,7 +39,11 @@ class Incoming final : public AckReceiver {
         finished,  ///< QoS 2, published and answered already: PUBREC again [MQTT-4.3.3-10]
         in_use,    ///< another message has this packet id
     };
-    Arrival arrive(Qos qos, uint16_t packet_id, bool dup);
+    Arrival arrive(Qos qos, uint16_t packet_id, bool dup) {
+        if (!exchanges_.empty()) return look_up(qos, packet_id, dup);
+        ++last_;
+        return Arrival::fresh;
+    }
 
     /// One answer, to be given now. `refusal`: the protocol's own reason for an error that was
     /// found before publishing; 0: none.
@@ -53,7 +57,10 @@ class Incoming final : public AckReceiver {
     [[nodiscard]] uint64_t token(uint16_t packet_id) const { return last_ << 16 | packet_id; }
     [[nodiscard]] const std::weak_ptr<AckReceiver>& waiter() const { return self_; }
     /// The outcome is known. False: nothing is due before it, answer it now.
-    bool settled(Qos qos, uint16_t packet_id, Outcome outcome);
+    bool settled(Qos qos, uint16_t packet_id, Outcome outcome) {
+        if (qos == Qos::at_least_once && due_[0].empty()) return false;
+        return enter(qos, packet_id, outcome);
+    }
     void pending(Qos qos, uint16_t packet_id);
     /// It is refused and was not published. False: answer it now.
     bool refused(Qos qos, uint16_t packet_id, uint8_t refusal);
@@ -91,6 +98,8 @@ class Incoming final : public AckReceiver {
         uint8_t refusal = 0;
     };
     explicit Incoming(size_t window) : window_(window) {}
+    Arrival look_up(Qos qos, uint16_t packet_id, bool dup);
+    bool enter(Qos qos, uint16_t packet_id, Outcome outcome);
     static size_t place(Qos qos) { return qos == Qos::exactly_once ? 1 : 0; }
     void begin(Qos qos, uint16_t packet_id, State state, Outcome outcome);
     void end(uint16_t packet_id);

@@ -101,16 +101,18 @@ void HubKeeper::publish_clients() {
     publish("$SYS/broker/clients/expired", sum("trestle_sessions_expired_total"));
 }
 
-// `messages` are MQTT packets of all kinds, `publish` those that carry messages, also from and to
-// other protocols.
+// `messages` are packets of all kinds, `publish` those that carry messages; what comes from and
+// goes to other protocols is among both.
 void HubKeeper::publish_traffic() {
     const double received = sum("trestle_messages_received_total");
     const double sent = sum("trestle_messages_sent_total");
+    const double received_bytes = sum("trestle_received_bytes_total");
     const double sent_bytes = sum("trestle_sent_bytes_total");
+    const double control_bytes = sum("trestle_mqtt_control_received_bytes_total");
     const std::pair<const char*, double> all[] = {
-        {"messages/received", sum("trestle_mqtt_packets_received_total")},
+        {"messages/received", received + sum("trestle_mqtt_control_packets_received_total")},
         {"messages/sent", sent + sum("trestle_mqtt_control_packets_sent_total")},
-        {"bytes/received", sum("trestle_received_bytes_total")},
+        {"bytes/received", received_bytes},
         {"bytes/sent", sent_bytes + sum("trestle_mqtt_control_sent_bytes_total")},
     };
     for (const auto& [name, total] : all) {
@@ -121,7 +123,7 @@ void HubKeeper::publish_traffic() {
     publish("$SYS/broker/publish/messages/received", received);
     publish("$SYS/broker/publish/messages/sent", sent);
     publish("$SYS/broker/publish/messages/dropped", dropped);
-    publish("$SYS/broker/publish/bytes/received", sum("trestle_mqtt_publish_received_bytes_total"));
+    publish("$SYS/broker/publish/bytes/received", received_bytes - control_bytes);
     publish("$SYS/broker/publish/bytes/sent", sent_bytes);
     publish_load("publish/received", received);
     publish_load("publish/sent", sent);
