@@ -65,7 +65,9 @@ Fault Client::on_connect(const Connect& connect) {
     }
     const uint16_t most = options_.server_keep_alive;
     const bool too_long = most != 0 && (connect.keep_alive == 0 || connect.keep_alive > most);
-    connection_.watch(too_long ? most : connect.keep_alive);
+    keep_alive_s_ = too_long ? most : connect.keep_alive;
+    connected_ms_ = connection_.shard().now_ms();
+    connection_.watch(keep_alive_s_);
     session().attach(*this, properties.receive_maximum.value_or(65'535));
     return {};
 }
@@ -156,10 +158,26 @@ void Client::end(bool abnormal) {
                                                 std::move(will_));
 }
 
-void Client::take_over() {
-    disconnect({Reason::session_taken_over, "another connection uses the same client id"});
+void Client::leave(const Fault& fault) {
+    disconnect(fault);
     end(true);
     connection_.close();
+}
+
+void Client::take_over() {
+    leave({Reason::session_taken_over, "another connection uses the same client id"});
+}
+
+void Client::send_away() {
+    leave({Reason::administrative_action, "an operator has ended the connection"});
+}
+
+ConnectionReport Client::report() const {
+    const char* protocol = v5()                        ? "MQTT 5.0"
+                           : version_ == Version::v311 ? "MQTT 3.1.1"
+                                                       : "MQTT 3.1";
+    return {publisher_.endpoint, protocol,      connection_.peer().address,
+            publisher_.user,     keep_alive_s_, connected_ms_};
 }
 
 void Client::disconnect(const Fault& fault) {

@@ -39,6 +39,8 @@ class Client final : public SessionSink, public SessionHolder {
     void send_pubrel(uint16_t packet_id) override;
     // SessionHolder
     void take_over() override;
+    void send_away() override;
+    [[nodiscard]] ConnectionReport report() const override;
     // IncomingSink
     void answers_known(Qos qos) override;
 
@@ -70,6 +72,7 @@ class Client final : public SessionSink, public SessionHolder {
     void put_ack(PacketType type, const Ack& ack);
     void acknowledge_now(PacketType type, uint16_t packet_id, Reason reason);
 
+    void leave(const Fault& fault);
     bool open_session(const Connect& connect);
     void offer(Properties& p, const Connect& connect, bool assigned) const;
     bool send_connack(const Connect& connect, bool session_present, bool assigned);
@@ -92,6 +95,8 @@ class Client final : public SessionSink, public SessionHolder {
     uint32_t session_expiry_s_ = 0;
     uint32_t maximum_packet_size_ = static_cast<uint32_t>(kLargestPacket);
     SessionTable::Entry* entry_ = nullptr;
+    uint16_t keep_alive_s_ = 0;
+    uint64_t connected_ms_ = 0;
     Publisher publisher_;
     std::vector<std::string> aliases_;           // the client's
     std::unique_ptr<TopicAliases> our_aliases_;  // when the client allows any

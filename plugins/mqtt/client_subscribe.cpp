@@ -24,7 +24,7 @@ Fault Client::on_subscribe(const Frame& frame) {
     }
     if (const Fault fault = answer(PacketType::suback, packet.packet_id, reasons)) return fault;
     for (const auto filter : want_retained) {
-        const auto mine = session().subscriptions().find(std::string(filter));
+        const auto mine = session().subscriptions().find(filter);
         if (mine != session().subscriptions().end()) {
             session().send_retained(mine->first, mine->second);
         }

@@ -203,6 +203,7 @@ void ReceivingEndpoint::publish(const KeyTable::Found& found, const IncomingFram
     message.retain = meta.retain.value_or(options.retain);
     if (meta.expiry_s) message.expires_at_ms = home.now_ms() + *meta.expiry_s * uint64_t{1000};
     counters_.messages_received[static_cast<size_t>(message.qos)]->add(home.index());
+    found.route->ledger().received->add(home.index());
     const bool can_wait = message.qos != Qos::at_most_once;
     const PublishResult result =
         home.hub().publish(message, publisher_, can_wait ? &waiter_ : nullptr);

@@ -34,6 +34,7 @@ class RouterEndpoint final : public QueueingEndpoint, private JobBoard::Outside 
     void start() override;
     void accept(ShardIndex shard, const RoutePtr& route, std::string_view key,
                 Delivery& delivery) override;
+    [[nodiscard]] std::vector<WorkerReport> workers(std::string_view after, size_t most) override;
 
  private:
     struct RouterLine final : Line {
@@ -91,6 +92,7 @@ class RouterEndpoint final : public QueueingEndpoint, private JobBoard::Outside 
     void respond(const Job& job, const EndWords& words, std::string_view payload);
     [[nodiscard]] std::string meta_of(const Job& job) const;
     [[nodiscard]] std::string id_of(const Job& job) const;
+    [[nodiscard]] WorkerReport report_of(const Worker& worker) const;
     [[nodiscard]] ShardIndex cell() const { return Shard::current()->index(); }
     /// To be run on the home shard, without the lock.
     void errand(std::function<void()> work);

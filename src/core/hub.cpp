@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/session_table.h"
+#include "core/topic.h"
 
 namespace trestle {
 
@@ -40,6 +41,11 @@ MatchResult& HubShard::match(std::string_view topic, MatchPtr& memo, MatchPtr& l
     if (!result || !result->valid_for(topic, index)) {
         const IndexLock::Reader guard(hub_.lock_, index_);
         result = make_match(topic, hash, index, hub_.routes_, index_);
+        for (const auto& tap : hub_.taps_) {
+            if (!filter_matches(tap->filter(), topic)) continue;
+            if (!result->taps) result->taps = std::make_unique<std::vector<TapPtr>>();
+            result->taps->push_back(tap);
+        }
         cache_.put(result);
     }
     MatchPtr& keeper = result->bytes <= MatchCache::kMostKept ? memo : large;
@@ -55,6 +61,8 @@ PublishResult HubShard::publish(const MessageView& message, Publisher& from,
         keep_retained(delivery);
     MatchPtr large;
     MatchResult& found = match(message.topic, from.last_match, large);
+    if (found.taps) [[unlikely]]
+        show(found, delivery);
     if (!found.local.empty()) deliver_local(found, delivery);
     if (!found.routes.empty()) offer_routes(found, delivery);
     if (!found.shared.empty()) deliver_shared(found, delivery);
@@ -90,6 +98,12 @@ void HubShard::deliver_local(MatchResult& found, Delivery& delivery) {
             continue;
         }
         local.subscriber->deliver(delivery, local.match);
+    }
+}
+
+void HubShard::show(const MatchResult& found, const Delivery& delivery) {
+    for (const auto& tap : *found.taps) {
+        tap->pass(index_, now_ms_, delivery.message(), delivery.from());
     }
 }
 
@@ -217,6 +231,18 @@ void Hub::set_routes(std::vector<RoutePtr> routes) {
     for (size_t number = 0; number < routes_.size(); ++number) {
         if (routes_[number] && routes_[number]->to() != 0) add_route(number);
     }
+}
+
+void Hub::add_tap(TapPtr tap) {
+    const IndexLock::Writer guard(lock_);
+    taps_.push_back(std::move(tap));
+    index_.touch();
+}
+
+void Hub::remove_tap(const Tap& tap) {
+    const IndexLock::Writer guard(lock_);
+    std::erase_if(taps_, [&](const TapPtr& other) { return other.get() == &tap; });
+    index_.touch();
 }
 
 }  // namespace trestle

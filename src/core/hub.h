@@ -16,6 +16,7 @@
 #include "core/retained.h"
 #include "core/subscriber.h"
 #include "core/subscription_index.h"
+#include "core/tap.h"
 #include "core/timer_queue.h"
 
 namespace trestle {
@@ -98,6 +99,7 @@ class HubShard {
     void give_to_route(const MatchResult::Shared& shared, size_t place, Delivery& delivery);
     void deliver_targeted(const MatchResult& match, const Target& target, Delivery& delivery);
     void offer_routes(const MatchResult& match, Delivery& delivery);
+    void show(const MatchResult& match, const Delivery& delivery);
     void put_outgoing(ShardIndex shard, const Delivery& delivery, const Target& target);
 
     Hub& hub_;
@@ -137,6 +139,9 @@ class Hub {
     /// Replaces the outward routes; those that are in both tables keep their place. From any
     /// thread.
     void set_routes(std::vector<RoutePtr> routes);
+    /// From now on the tap is shown what matches its filter. From any thread but a shard's.
+    void add_tap(TapPtr tap);
+    void remove_tap(const Tap& tap);
 
  private:
     friend class HubShard;
@@ -146,6 +151,7 @@ class Hub {
     IndexLock lock_;
     SubscriptionIndex index_;
     RouteTable routes_;
+    std::vector<TapPtr> taps_;
     std::unique_ptr<RetainedStore> retained_;
     HubCounters counters_;
     size_t shards_;

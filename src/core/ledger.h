@@ -51,6 +51,7 @@ struct RouteLedger {
     Gauge* in_flight = nullptr;
     Histogram* wait_seconds = nullptr;  ///< from the hub to the taking by the endpoint
     DropCounters reasons{};             ///< of the endpoint it leads to
+    Counter* received = nullptr;        ///< messages from ZeroMQ that it gave a topic
 
     /// It has left for the endpoint's peer.
     void leave(ShardIndex shard, uint64_t waited_ms) const {

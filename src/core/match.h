@@ -16,6 +16,7 @@
 
 #include "core/route.h"
 #include "core/subscription_index.h"
+#include "core/tap.h"
 #include "core/with_text.h"
 
 namespace trestle {
@@ -56,7 +57,8 @@ struct MatchResult {
     uint64_t other_shards = 0;  ///< bit per shard that has subscribers for the topic
     boost::container::small_vector<Local, 1> local;
     std::vector<Routed> routes;
-    std::vector<SharedGroupPtr> shared;  ///< of each, exactly one member gets the message
+    std::vector<SharedGroupPtr> shared;         ///< of each, exactly one member gets the message
+    std::unique_ptr<std::vector<TapPtr>> taps;  ///< who looks at it; mostly nobody
 
     [[nodiscard]] std::string_view topic() const;
     [[nodiscard]] bool nobody() const {

@@ -137,6 +137,27 @@ void RetainedTree::remove_expired(uint64_t now_ms, size_t most) {
     }
 }
 
+std::vector<RetainedStore::Level> RetainedTree::levels_below(std::optional<std::string_view> topic,
+                                                             std::optional<std::string_view> after,
+                                                             size_t most, uint64_t now_ms) {
+    std::vector<Level> found;
+    const std::lock_guard guard(mutex_);
+    const Node* node = root_.get();
+    std::string_view level;
+    for (LevelReader levels(topic.value_or("")); topic && levels.next(level);) {
+        const auto child = node->children.find(level);
+        if (child == node->children.end()) return found;
+        node = child->second.get();
+    }
+    auto at = after ? node->children.upper_bound(*after) : node->children.begin();
+    for (; at != node->children.end() && found.size() < most; ++at) {
+        const Node& child = *at->second;
+        const bool expired = child.message && child.message->view().expires_at_ms <= now_ms;
+        found.push_back({at->first, expired ? nullptr : child.message, !child.children.empty()});
+    }
+    return found;
+}
+
 /// One call's part of a walk: depth first, each node before what is below it, children in order.
 class RetainedTree::Walk {
  public:

@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -62,6 +63,17 @@ class RetainedStore {
     /// some thousand topics that did not match; it then may append nothing without being done.
     virtual void collect(RetainedCursor& cursor, size_t most, uint64_t now_ms,
                          std::vector<MessagePtr>& out) = 0;
+    /// One level of the tree of topics that have retained messages.
+    struct Level {
+        std::string name;
+        MessagePtr message;  ///< null: there is none on this very topic
+        bool has_below = false;
+    };
+    /// The levels right below a topic (nothing: the first levels of all), in order, those after
+    /// `after` (nothing: from the first one), at most `most`.
+    virtual std::vector<Level> levels_below(std::optional<std::string_view> topic,
+                                            std::optional<std::string_view> after, size_t most,
+                                            uint64_t now_ms) = 0;
     /// Forgets at most so many that have expired; the rest is for the next call.
     virtual void remove_expired(uint64_t now_ms, size_t most) = 0;
 
@@ -79,6 +91,9 @@ class RetainedTree final : public RetainedStore {
     Kept keep(const MessagePtr& message, uint64_t publisher) override;
     void collect(RetainedCursor& cursor, size_t most, uint64_t now_ms,
                  std::vector<MessagePtr>& out) override;
+    std::vector<Level> levels_below(std::optional<std::string_view> topic,
+                                    std::optional<std::string_view> after, size_t most,
+                                    uint64_t now_ms) override;
     void remove_expired(uint64_t now_ms, size_t most) override;
 
     [[nodiscard]] size_t messages() const override {

@@ -6,10 +6,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "core/hub.h"
@@ -104,9 +104,8 @@ class Session final : public Subscriber {
     bool subscribe(const std::string& filter, const SubscribeOptions& options);
     bool unsubscribe(const std::string& filter);
     void unsubscribe_all();
-    [[nodiscard]] const std::unordered_map<std::string, SubscribeOptions>& subscriptions() const {
-        return subscriptions_;
-    }
+    using Subscriptions = std::map<std::string, SubscribeOptions, std::less<>>;  // by filter
+    [[nodiscard]] const Subscriptions& subscriptions() const { return subscriptions_; }
 
     [[nodiscard]] const std::string& client_id() const { return client_id_; }
     [[nodiscard]] size_t queued() const { return queue_.size(); }
@@ -177,7 +176,7 @@ class Session final : public Subscriber {
     Ring<Queued> queue_;
     Ring<InFlight> in_flight_;            // in the order sent; finished ones leave from the front
     std::shared_ptr<Incoming> incoming_;  // once it has published at QoS 1 or 2
-    std::unordered_map<std::string, SubscribeOptions> subscriptions_;
+    Subscriptions subscriptions_;
     std::shared_ptr<MemberState> member_;       // once it has shared a subscription
     std::shared_ptr<RetainedReader> retained_;  // while there is something to hand over
 };

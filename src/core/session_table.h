@@ -2,10 +2,10 @@
 // when they expire. Used on its shard only.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "core/counters.h"
 #include "core/session.h"
@@ -14,12 +14,25 @@
 
 namespace trestle {
 
+/// A connection as operators see it.
+struct ConnectionReport {
+    EndpointId endpoint = 0;
+    std::string protocol;  ///< "MQTT 5.0"
+    std::string address;   ///< the peer's
+    std::string user;
+    uint32_t keep_alive_s = 0;
+    uint64_t connected_ms = 0;  ///< steady clock
+};
+
 /// The connection that uses a session at present.
 class SessionHolder {
  public:
     virtual ~SessionHolder() = default;
     /// Another connection takes the session over [MQTT-3.1.4-3]: lets go of it before returning.
     virtual void take_over() = 0;
+    /// An operator ends the connection: lets go of the session before returning.
+    virtual void send_away() { take_over(); }
+    [[nodiscard]] virtual ConnectionReport report() const { return {}; }
 };
 
 /// Seconds for which a session outlives its connection (MQTT 5.0 section 3.1.2.11.2).
@@ -32,6 +45,10 @@ class SessionTable {
         Entry(SessionTable& table, std::unique_ptr<Session> owned);
         [[nodiscard]] Session& session() const { return *session_; }
         SessionHolder* holder = nullptr;
+        /// When it ends unless a connection comes back (steady clock); 0: not so far.
+        [[nodiscard]] uint64_t expires_at_ms() const {
+            return expiry_.is_set() ? expiry_.due_ms() : 0;
+        }
 
      private:
         friend class SessionTable;
@@ -73,14 +90,22 @@ class SessionTable {
     void end_all(DropReason reason);
 
     [[nodiscard]] size_t size() const { return entries_.size(); }
+    /// Those after a client id, in order of client ids, until `visit(Entry&)` says false; "" begins
+    /// at the first one. `visit` changes nothing here.
+    template <class Visit>
+    void walk(std::string_view after, Visit visit) const {
+        for (auto at = entries_.upper_bound(after); at != entries_.end(); ++at) {
+            if (!visit(*at->second)) return;
+        }
+    }
 
  private:
     void count(int connected, int disconnected);
 
     HubShard& hub_;
     Books books_;
-    // Keys view the sessions' own client ids.
-    std::unordered_map<std::string_view, std::unique_ptr<Entry>> entries_;
+    // Keys view the sessions' own client ids. In order, so that a page goes on where one ended.
+    std::map<std::string_view, std::unique_ptr<Entry>> entries_;
 };
 
 }  // namespace trestle

@@ -79,6 +79,9 @@ class SubscriptionIndex {
     void add_route(std::string_view filter, RouteNumber route);
     void remove_route(std::string_view filter, RouteNumber route);
 
+    /// What topics match has changed otherwise: makes every match invalid.
+    void touch() { wildcard_generation_.fetch_add(1, std::memory_order_release); }
+
     // Readers: under IndexLock::Reader.
 
     /// Calls `visit` for every filter that matches the topic, whose hash this is.

@@ -75,6 +75,8 @@ RouteLedger make_route_ledger(Metrics& metrics, const std::string& route,
     RouteLedger ledger;
     ledger.matched =
         &metrics.counter("trestle_route_matched_total", "Copies made for this route", mine);
+    ledger.received = &metrics.counter("trestle_route_received_total",
+                                       "Messages from ZeroMQ that the route gave a topic", mine);
     ledger.sent = outcome("sent");
     ledger.acked = outcome("acked");
     ledger.queued = outcome("queued");

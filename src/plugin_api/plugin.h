@@ -22,6 +22,7 @@
 #include "plugin_api/options.h"
 #include "plugin_api/plugin_options.h"
 #include "plugin_api/shard.h"
+#include "plugin_api/worker_report.h"
 
 namespace trestle {
 
@@ -44,6 +45,13 @@ class Endpoint {
     virtual void stop(uint64_t deadline_ms, std::function<void()> done) = 0;
     /// Why this endpoint is not ready; empty when it is. From any thread.
     [[nodiscard]] virtual std::string not_ready() const { return {}; }
+
+    /// Its workers in order of id, those after `after`, at most `most`: for operators. On the home
+    /// shard, at any time between `start` and `stop`.
+    [[nodiscard]] virtual std::vector<WorkerReport> workers(std::string_view after, size_t most) {
+        (void)after, (void)most;
+        return {};
+    }
 
     /// Where routes `to` this endpoint deliver; null when it takes none.
     virtual RouteSink* route_sink() { return nullptr; }

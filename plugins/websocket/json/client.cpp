@@ -18,6 +18,7 @@ Client::~Client() { end(); }
 
 void Client::start() {
     self_ = weak_from_this();
+    connected_ms_ = shard_.now_ms();
     publisher_.client_id = assign_client_id(service_.context().host(), shard_, "json-");
     publisher_.endpoint = service_.context().id();
     entry_ = &shard_.hub().sessions().create(publisher_.client_id, *this, options_.session,
@@ -51,6 +52,15 @@ void Client::cut(std::string_view why) {
 }
 
 void Client::take_over() { close(CloseCode::policy, "the session was ended from elsewhere"); }
+
+ConnectionReport Client::report() const {
+    ConnectionReport report;
+    report.endpoint = publisher_.endpoint;
+    report.protocol = "JSON over WebSocket";
+    report.address = connection_->peer().address;
+    report.connected_ms = connected_ms_;
+    return report;
+}
 
 void Client::on_closed(std::string_view why) {
     service_.context().log().debug("{}: {}: connection ended: {}", connection_->peer().address,

@@ -40,6 +40,7 @@ class Client final : public SessionSink,
     void on_queue_full() override;
     // SessionHolder
     void take_over() override;
+    [[nodiscard]] ConnectionReport report() const override;
     // AckReceiver
     void on_settled(uint64_t token, Outcome outcome) override;
     // ConnectionUser
@@ -85,6 +86,7 @@ class Client final : public SessionSink,
     std::unordered_map<uint64_t, std::string> publishes_;  // that wait: the ids to answer
     std::unique_ptr<Requests> requests_;                   // once there was one
     uint64_t last_publish_ = 0;
+    uint64_t connected_ms_ = 0;
     uint32_t errors_ = 0;
     bool slow_ = false;
 };

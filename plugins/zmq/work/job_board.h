@@ -148,6 +148,10 @@ class JobBoard {
     [[nodiscard]] uint64_t next_due_ms() const;
 
     [[nodiscard]] size_t workers() const { return workers_.size(); }
+    template <class Visit>
+    void each_worker(Visit visit) const {
+        for (const auto& [peer, worker] : workers_) visit(worker);
+    }
     [[nodiscard]] size_t services() const { return services_.size(); }
     [[nodiscard]] size_t leases() const { return leases_.size() - free_leases_.size(); }
 

@@ -222,5 +222,28 @@ TEST(Retained, OneCallLooksAtABoundedNumberOfTopics) {
     EXPECT_LT(calls, 10u);
 }
 
+TEST(Retained, ShowsOneLevelOfTheTree) {
+    RetainedTree store({});
+    for (const char* topic : {"a/b", "a/b/c", "a/d/e", "a/f", "/x", "z"}) {
+        store.keep(message(topic), 0);
+    }
+    store.keep(message("a/g", "x", 100), 0);
+    const auto levels = [&](std::optional<std::string_view> topic,
+                            std::optional<std::string_view> after = {}, size_t most = 10) {
+        std::string seen;
+        for (const auto& level : store.levels_below(topic, after, most, 100)) {
+            seen += level.name + (level.message ? "!" : "") + (level.has_below ? ">" : "") + " ";
+        }
+        return seen;
+    };
+    EXPECT_EQ(levels({}), "> a> z! ");
+    EXPECT_EQ(levels(""), "x! ") << "below the empty level";
+    EXPECT_EQ(levels("a"), "b!> d> f! g ") << "one has expired";
+    EXPECT_EQ(levels("a", {}, 2), "b!> d> ");
+    EXPECT_EQ(levels("a", "d"), "f! g ");
+    EXPECT_EQ(levels("a/b"), "c! ");
+    EXPECT_EQ(levels("nowhere/at/all"), "");
+}
+
 }  // namespace
 }  // namespace trestle

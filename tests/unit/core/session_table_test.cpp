@@ -226,5 +226,33 @@ TEST_F(SessionTableTest, EndAllDropsWithItsReason) {
     expect_gauges(0, 0);
 }
 
+TEST_F(SessionTableTest, IsWalkedInOrderFromAnywhere) {
+    Holder holders[] = {Holder(table_), Holder(table_), Holder(table_), Holder(table_)};
+    const char* const ids[] = {"b", "d", "a", "c"};
+    for (size_t i = 0; i < 4; ++i) open(holders[i], ids[i]);
+    const auto walk = [&](std::string_view after, size_t most) {
+        std::string seen;
+        table_.walk(after, [&](SessionTable::Entry& entry) {
+            seen += entry.session().client_id();
+            return seen.size() < most;
+        });
+        return seen;
+    };
+    EXPECT_EQ(walk("", 10), "abcd");
+    EXPECT_EQ(walk("", 2), "ab");
+    EXPECT_EQ(walk("b", 10), "cd");
+    EXPECT_EQ(walk("bb", 10), "cd") << "the one where a page ended may be gone";
+    EXPECT_EQ(walk("d", 10), "");
+}
+
+TEST_F(SessionTableTest, TellsWhenASessionEnds) {
+    Holder holder(table_);
+    open(holder, "a");
+    EXPECT_EQ(table_.find("a")->expires_at_ms(), 0u);
+    run_until(500);
+    table_.let_go(*holder.entry, 60, nullptr);
+    EXPECT_EQ(table_.find("a")->expires_at_ms(), 60'500u);
+}
+
 }  // namespace
 }  // namespace trestle
