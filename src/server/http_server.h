@@ -1,5 +1,4 @@
-// A small HTTP/1.1 server for the admin side: probes, metrics, later the JSON API and the
-// dashboard.
+// A small HTTP/1.1 server for the admin side: probes, metrics, the JSON API and the dashboard.
 //
 // Lives on one io_context that one thread runs (the main thread's); made, used and destroyed there,
 // and before the io_context. It answers from a `Router`; two servers with different routers can
@@ -34,6 +33,8 @@ struct HttpLimits {
         75'000};  // from connecting, or an answer, to a first byte
     std::chrono::milliseconds write_timeout{10'000};  // for the peer to take an answer
     std::chrono::milliseconds linger_timeout{1'000};  // for the peer to read a refusal and close
+    size_t max_streams = 32;                          // answers that go on; beyond: 503
+    size_t max_stream_backlog = 256 * 1024;  // bytes that a peer has not taken; beyond: closed
 };
 
 /// When all connections are in use, the one that has been idle longest makes room for a new one;
@@ -66,7 +67,6 @@ class HttpServer {
 
  private:
     class Core;
-    class Connection;
     std::shared_ptr<Core> core_;
 };
 

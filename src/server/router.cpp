@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <exception>
 
+#include "server/http_answer.h"
+
 namespace trestle {
 
 namespace {
@@ -12,6 +14,17 @@ char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + '
 bool equal_in_any_case(std::string_view a, std::string_view b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                       [](char x, char y) { return lower(x) == lower(y); });
+}
+
+HttpLaterHandler at_once(HttpHandler handler) {
+    return [handler = std::move(handler)](const HttpRequest& request, const HttpReplyPtr& reply) {
+        reply->send(handler(request));
+    };
+}
+
+HttpResponse refusal_of(const HttpRequest& request, unsigned status, std::string_view sentence) {
+    return request.path.starts_with("/api/") ? http_problem(status, sentence)
+                                             : HttpResponse::text(status, sentence);
 }
 
 }  // namespace
@@ -32,14 +45,22 @@ HttpResponse HttpResponse::text(unsigned status, std::string_view sentence) {
 }
 
 void Router::exact(std::string method, std::string path, HttpHandler handler) {
+    add(std::move(method), std::move(path), false, at_once(std::move(handler)));
+}
+
+void Router::exact(std::string method, std::string path, HttpLaterHandler handler) {
     add(std::move(method), std::move(path), false, std::move(handler));
 }
 
 void Router::prefix(std::string method, std::string prefix, HttpHandler handler) {
+    add(std::move(method), std::move(prefix), true, at_once(std::move(handler)));
+}
+
+void Router::prefix(std::string method, std::string prefix, HttpLaterHandler handler) {
     add(std::move(method), std::move(prefix), true, std::move(handler));
 }
 
-void Router::add(std::string method, std::string path, bool is_prefix, HttpHandler handler) {
+void Router::add(std::string method, std::string path, bool is_prefix, HttpLaterHandler handler) {
     auto entry = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) {
         return e.path == path && e.is_prefix == is_prefix;
     });
@@ -81,31 +102,51 @@ bool Router::may_ask(const HttpRequest& request) const {
     return difference == 0;
 }
 
-HttpResponse Router::answer(const HttpRequest& request) const {
+void Router::guard_with(std::function<std::optional<HttpResponse>(const HttpRequest&)> guard) {
+    guard_ = std::move(guard);
+}
+
+std::vector<std::string> Router::paths() const {
+    std::vector<std::string> all;
+    for (const Entry& entry : entries_) {
+        for (const auto& [method, handler] : entry.methods) {
+            all.push_back(method);
+            all.back().append(" ").append(entry.path);
+        }
+    }
+    return all;
+}
+
+void Router::answer(const HttpRequest& request, const HttpReplyPtr& reply) const {
     if (!may_ask(request)) {
-        auto refusal = HttpResponse::text(401, "This needs the token of the config: admin.token.");
+        auto refusal = refusal_of(request, 401, "This needs the token of the config: admin.token.");
         refusal.headers.emplace_back("WWW-Authenticate", "Bearer");
-        return refusal;
+        return reply->send(std::move(refusal));
+    }
+    if (guard_) {
+        if (auto refusal = guard_(request)) return reply->send(std::move(*refusal));
     }
     const Entry* entry = find(request.path);
-    if (entry == nullptr) return HttpResponse::text(404, "There is nothing at this path.");
+    if (entry == nullptr) {
+        return reply->send(refusal_of(request, 404, "There is nothing at this path."));
+    }
     const std::string_view wanted = request.method == "HEAD" ? "GET" : request.method;
     std::string allowed;
     for (const auto& [method, handler] : entry->methods) {
-        if (method == wanted) return handler(request);
+        if (method == wanted) return handler(request, reply);
         if (!allowed.empty()) allowed += ", ";
         allowed += method == "GET" ? "GET, HEAD" : method;
     }
-    auto refusal = HttpResponse::text(405, "This path takes only " + allowed + ".");
+    auto refusal = refusal_of(request, 405, "This path takes only " + allowed + ".");
     refusal.headers.emplace_back("Allow", allowed);
-    return refusal;
+    reply->send(std::move(refusal));
 }
 
-HttpResponse Router::handle(const HttpRequest& request) const noexcept {
+void Router::handle(const HttpRequest& request, const HttpReplyPtr& reply) const noexcept {
     try {
-        return answer(request);
+        answer(request, reply);
     } catch (const std::exception& failure) {
-        return HttpResponse::text(500, std::string("The server failed: ") + failure.what());
+        reply->send(refusal_of(request, 500, std::string("The server failed: ") + failure.what()));
     }
 }
 

@@ -6,6 +6,14 @@
 namespace trestle {
 namespace {
 
+struct KeptReply final : HttpReply {
+    void send(HttpResponse response) override { kept = std::move(response); }
+    std::unique_ptr<HttpStream> stream(std::string_view, std::function<void()>) override {
+        return nullptr;
+    }
+    HttpResponse kept;
+};
+
 class RouterToken : public ::testing::Test {
  protected:
     RouterToken() {
@@ -20,7 +28,9 @@ class RouterToken : public ::testing::Test {
         request.method = "GET";
         request.path = path;
         if (!authorization.empty()) request.headers.emplace_back("authorization", authorization);
-        return router_.handle(request).status;
+        const auto reply = std::make_shared<KeptReply>();
+        router_.handle(request, reply);
+        return reply->kept.status;
     }
     Router router_;
 };
