@@ -1,6 +1,8 @@
 // The only file that includes CLI11: it is heavy.
 #include "cli/command_line.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <optional>
 #include <ostream>
@@ -19,6 +21,7 @@ struct Arguments {
     std::vector<std::string> sets;
     std::string topic;
     std::vector<std::string> zmq;  // endpoint, key
+    TopOptions top;
 };
 
 CLI::App* add_config_command(CLI::App& app, const char* name, const char* help,
@@ -72,6 +75,12 @@ int run_command_line(int argc, const char* const* argv, const CommandHost& host)
         ->expected(2)
         ->type_name("ENDPOINT KEY");
     auto* schema = app.add_subcommand("schema", "Print the JSON Schema of the config");
+    auto* top = add_config_command(app, "top", "Show live rates of a running server", arguments);
+    top->add_option("--interval", arguments.top.interval_s, "Seconds between two looks")
+        ->check(CLI::Range(0.1, 3600.0));
+    auto* count = top->add_option("--count", arguments.top.count,
+                                  "How often it shows them; 0 = until it is stopped (default: 0 on "
+                                  "a terminal, else 1)");
     auto* health = add_config_command(
         app, "health", "Ask a running server whether it is ready (exit 0 or 1)", arguments);
 
@@ -90,6 +99,11 @@ int run_command_line(int argc, const char* const* argv, const CommandHost& host)
     if (serve->parsed()) return host.serve(*config);
     if (check->parsed()) return check_command(*config, host.plugins(), host.out, host.err);
     if (explained->parsed()) return explain(arguments, *config, host);
+    if (top->parsed()) {
+        arguments.top.in_place = ::isatty(STDOUT_FILENO) == 1;
+        if (count->count() == 0) arguments.top.count = arguments.top.in_place ? 0 : 1;
+        return top_command(*config, arguments.top, host.out, host.err);
+    }
     return health_command(*config, host.out, host.err);
 }
 

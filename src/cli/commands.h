@@ -26,4 +26,14 @@ int explain_key_command(const ConfigArguments& arguments, const std::string& end
 /// Asks /readyz of the running server that the config describes.
 int health_command(const ConfigArguments& arguments, std::ostream& out, std::ostream& err);
 
+struct TopOptions {
+    double interval_s = 1;
+    size_t count = 0;       // 0: until it is stopped
+    bool in_place = false;  // a terminal, whose screen is refreshed
+};
+
+/// Live rates of the running server that the config describes.
+int top_command(const ConfigArguments& arguments, const TopOptions& options, std::ostream& out,
+                std::ostream& err);
+
 }  // namespace trestle

@@ -7,6 +7,7 @@
 #include "server/config_check.h"
 #include "server/config_faults.h"
 #include "server/config_options.h"
+#include "server/config_shown.h"
 #include "server/config_validate.h"
 
 namespace trestle {
@@ -47,6 +48,8 @@ class Loader {
         if (settings.has("probe_listen")) admin.probe_listen = settings.string("probe_listen");
         if (settings.has("token")) admin.token = settings.string("token");
         admin.anonymous = settings.boolean("anonymous");
+        admin.max_tails = settings.integer("max_tails");
+        admin.tail_rate = settings.integer("tail_rate");
         return admin;
     }
 
@@ -239,6 +242,7 @@ std::optional<Config> Config::parse(std::string_view text, const std::string& fi
     Config config = loader.take(file);
     check_config(config, loader.faulty_endpoints(), faults);
     if (faults.any()) return std::nullopt;
+    config.shown = config_shown(*parsed.root, parsed.replaced);
     return config;
 }
 

@@ -73,6 +73,8 @@ struct AdminConfig {
     std::string probe_listen;  // empty: probes and metrics are on `listen` only
     std::string token;         // empty: none is asked for
     bool anonymous = false;
+    int64_t max_tails = 8;    // live tails at the same time
+    int64_t tail_rate = 100;  // messages a second that one tail shows
     bool operator==(const AdminConfig&) const = default;
 };
 
@@ -98,6 +100,7 @@ struct Config {
     HubConfig hub;
     int64_t shards = 1;
     int64_t drain_timeout_ms = 0;
+    std::string shown;  // as operators may see it: config_shown.h
 
     [[nodiscard]] const EndpointConfig* endpoint(std::string_view name) const;
 

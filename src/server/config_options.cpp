@@ -27,8 +27,13 @@ std::vector<Option> top_options() {
                  "token",
                  "Bearer token that requests must carry on `listen`, but for /healthz and /readyz")
                  .shown_as("${file:/run/secrets/trestle-token}"),
-             Option::boolean("anonymous", "Listen beyond loopback without a token")
-                 .fallback(false)}),
+             Option::boolean("anonymous", "Listen beyond loopback without a token").fallback(false),
+             Option::integer("max_tails", "Live tails of messages at the same time")
+                 .between(0, 64)
+                 .fallback(8),
+             Option::integer("tail_rate", "Messages a second that one live tail shows")
+                 .between(1, 1000)
+                 .fallback(100)}),
         Option::integer("shards", "Threads that carry connections").between(1, 64).fallback(1),
         Option::object("log", "What is logged, to standard output",
                        {Option::string("level", "Least severe level that is logged")

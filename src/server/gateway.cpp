@@ -162,6 +162,18 @@ EndpointId Gateway::id_of(std::string_view endpoint) const {
     return 0;
 }
 
+std::string Gateway::name_of(EndpointId id) const {
+    return id == 0 || id > endpoints_.size() ? "" : endpoints_[id - 1u].context->name();
+}
+
+std::vector<Gateway::EndpointView> Gateway::endpoints() const {
+    std::vector<EndpointView> all;
+    for (const auto& one : endpoints_) {
+        all.push_back({one.context->name(), one.kind, *one.endpoint, one.context->home()});
+    }
+    return all;
+}
+
 RoutePtr Gateway::make_route(const RouteConfig& config) {
     const EndpointId to = id_of(config.to);
     const EndpointId from = id_of(config.from);

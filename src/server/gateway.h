@@ -37,6 +37,19 @@ class Gateway final : public Host {
     /// Whether every shard has run since the last call, and asks them anew. Main thread.
     bool shards_ran();
 
+    // For the admin API, on the main thread.
+    struct EndpointView {
+        const std::string& name;
+        const EndpointKind& kind;
+        Endpoint& endpoint;
+        Shard& home;
+    };
+    [[nodiscard]] std::vector<EndpointView> endpoints() const;
+    [[nodiscard]] const std::vector<RoutePtr>& routes() const { return routes_; }
+    [[nodiscard]] Hub& hub() { return hub_; }
+    /// Empty for the gateway itself.
+    [[nodiscard]] std::string name_of(EndpointId id) const;
+
     // Host
     [[nodiscard]] size_t shard_count() const override {
         return const_cast<ShardPool&>(pool_).size();

@@ -2,6 +2,8 @@
 
 #include <sys/resource.h>
 
+#include <unistd.h>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -10,6 +12,7 @@
 #include <optional>
 #include <ostream>
 
+#include "server/api/admin_api.h"
 #include "server/config.h"
 #include "server/config_diff.h"
 #include "server/config_faults.h"
@@ -36,7 +39,7 @@ void raise_descriptor_limit() {
 }
 
 /// One run of the program.
-class Server {
+class Server final : public ApiHost {
  public:
     Server(Config config, std::vector<std::string> sets, PluginLoader& plugins)
         : config_(std::move(config)),
@@ -62,8 +65,16 @@ class Server {
     void await_signal();
     void feed_watchdog();
     void stop();
-    void reload();
-    void reload_failed(const std::vector<std::string>& lines);
+    ReloadOutcome reload_failed(std::vector<std::string> lines);
+
+    // ApiHost
+    boost::asio::io_context& io() override { return io_; }
+    const Config& config() override { return config_; }
+    Gateway* gateway() override { return is_running_ ? &*gateway_ : nullptr; }
+    Metrics& metrics() override { return metrics_; }
+    LogSink& log_sink() override { return *sink_; }
+    ReloadOutcome reload() override;
+    void drain() override { ::kill(::getpid(), SIGTERM); }
 
     Config config_;  // as started, with the routes of the last reload
     std::vector<std::string> sets_;
@@ -82,6 +93,8 @@ class Server {
     Counter* reloads_failed_ = nullptr;
     Gauge* reload_ok_ = nullptr;
     Gauge* reload_time_ = nullptr;
+    bool is_running_ = false;
+    std::optional<AdminApi> api_;
 };
 
 void Server::add_metrics() {
@@ -106,8 +119,11 @@ bool Server::open_admin() {
     };
     add_probes(router_, metrics_, reasons);
     add_probes(probe_router_, metrics_, reasons);
+    if (!config_.admin.listen.empty()) api_.emplace(router_, static_cast<ApiHost&>(*this));
     if (!config_.admin.token.empty()) {
-        router_.ask_token(config_.admin.token, {"/healthz", "/readyz"});
+        auto open = AdminApi::open_paths();
+        open.insert(open.end(), {"/healthz", "/readyz"});
+        router_.ask_token(config_.admin.token, std::move(open));
     }
     const auto open = [this](HttpServer& server, const std::string& address, const char* what) {
         if (address.empty()) return true;
@@ -139,6 +155,7 @@ int Server::run(const std::vector<ConfigFault>& warnings) {
     }
     log_.info("ready: {} endpoints, {} routes, {} shards", config_.endpoints.size(),
               config_.routes.size(), config_.shards);
+    is_running_ = true;
     await_signal();
     feed_watchdog();
     service_manager_.ready("ready");
@@ -181,14 +198,15 @@ void Server::stop() {
     io_.stop();
 }
 
-void Server::reload_failed(const std::vector<std::string>& lines) {
+ReloadOutcome Server::reload_failed(std::vector<std::string> lines) {
     reloads_failed_->add(metrics_.outside());
     reload_ok_->set(metrics_.outside(), 0);
     for (const auto& line : lines) log_.error("reload: {}", line);
     log_.error("reload refused: the running config stays");
+    return {std::move(lines), {}};
 }
 
-void Server::reload() {
+ReloadOutcome Server::reload() {
     ConfigFaults faults(config_.file);
     auto wanted = Config::load(config_.file, sets_, plugins_, faults);
     if (!wanted) return reload_failed(faults.lines());
@@ -197,18 +215,20 @@ void Server::reload() {
         std::vector<std::string> lines;
         for (const auto& fault : diff.needs_restart)
             lines.push_back(fault.path + ": " + fault.message);
-        return reload_failed(lines);
+        return reload_failed(std::move(lines));
     }
     for (const auto& warning : faults.warnings()) {
         log_.warn("reload: {}: {}", warning.path, warning.message);
     }
     gateway_->change_routes(*wanted);
     config_.routes = std::move(wanted->routes);
+    config_.shown = std::move(wanted->shown);
     reloads_ok_->add(metrics_.outside());
     reload_ok_->set(metrics_.outside(), 1);
     reload_time_->set(metrics_.outside(), std::time(nullptr));
     log_.info("reloaded: {} routes added, {} removed, {} changed", diff.added.size(),
               diff.removed.size(), diff.changed.size());
+    return {{}, diff};
 }
 
 }  // namespace

@@ -33,8 +33,9 @@ RECEIVER = {"pub": "--zmq-sub", "push": "--zmq-pull", "pull": "--zmq-push"}
 class Running:
     """Started processes: where to send the load, and whose CPU counts."""
 
-    def __init__(self, port, pids, load_flags=()):
+    def __init__(self, port, pids, load_flags=(), admin=""):
         self.port, self.pids, self.load_flags = port, pids, list(load_flags)
+        self.admin = admin
 
 
 @contextlib.contextmanager
@@ -117,7 +118,7 @@ def trestle(scenario, shards=1):
             flags = []
             if scenario.bridge:
                 flags = [RECEIVER[scenario.bridge], f"tcp://127.0.0.1:{zmq_port}"]
-            yield Running(port, [gateway.process.pid], flags)
+            yield Running(port, [gateway.process.pid], flags, gateway.admin)
 
 
 @contextlib.contextmanager

@@ -36,12 +36,13 @@ class TestGateway(Gateway):
         self.expected_to_fail = True
 
 
-def make_gateway(folder, shards=1, endpoints=None, routes=(), arguments=(), **top):
+def make_gateway(folder, shards=1, endpoints=None, routes=(), arguments=(), admin_extra=None,
+                 **top):
     """A gateway with one MQTT endpoint `devices`, plus the endpoints given by name.
 
     An endpoint given as a dict without addresses gets one on a free port: `{"socket": "pub"}` is a
     ZeroMQ endpoint that binds. `devices={...}` among the endpoints adds options
-    to the MQTT endpoint.
+    to the MQTT endpoint; `admin_extra` adds to `admin`.
     """
     wanted = {"devices": {}, **(endpoints or {})}
     free = iter(free_ports(len(wanted) + 1))
@@ -57,7 +58,8 @@ def make_gateway(folder, shards=1, endpoints=None, routes=(), arguments=(), **to
             entry.setdefault("listen", [f"{scheme}://127.0.0.1:{port}"])
         made[name] = entry
     config = {"endpoints": made, "routes": list(routes),
-              "admin": {"listen": f"http://127.0.0.1:{next(free)}"}, "shards": shards,
+              "admin": {"listen": f"http://127.0.0.1:{next(free)}", **(admin_extra or {})},
+              "shards": shards,
               "log": {"level": "info", "format": "text"}, **top}
     return TestGateway(config, folder, arguments)
 

@@ -1,0 +1,30 @@
+// Messages as the API writes and reads them: payloads as text where they are text, in base64
+// otherwise. Pure; any thread.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace trestle {
+
+/// Bytes of a payload that a list or the tail shows; `size` tells how many there are.
+inline constexpr size_t kMostPayloadShown = 2048;
+
+/// Sets `payload`, `encoding` ("utf8" or "base64"), `size` and `truncated`. `payload` may be a
+/// beginning only.
+void put_payload(nlohmann::ordered_json& out, std::string_view payload, size_t size);
+
+/// As much of a payload as is shown: whole characters when it is text.
+std::string_view payload_shown(std::string_view payload);
+
+/// MQTT 5 properties in wire form as an object: `content_type`, `response_topic`,
+/// `correlation_data` (base64), `payload_format`, `user` (a list of pairs).
+nlohmann::ordered_json properties_json(std::string_view properties);
+
+/// The payload of `{"payload": ..., "encoding": "utf8" | "base64" | "json"}`; without `encoding` a
+/// string is itself, and any other value is JSON. Nothing, and what was expected, when it is wrong.
+std::optional<std::string> payload_of(const nlohmann::json& body, std::string& expected);
+
+}  // namespace trestle

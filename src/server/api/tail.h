@@ -1,0 +1,72 @@
+// The live tail: messages that match a filter, as server-sent events, to one reader.
+//
+// It is shown so many messages a second at most, the rest is counted; what it shows waits in a
+// bounded box between shards and main thread; a reader that does not keep up is dropped. None of it
+// is felt by the traffic. Made and destroyed on the main thread; cached matches may hold the tap
+// for a while longer, and whatever it is shown then leads nowhere.
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/tap.h"
+#include "server/api/api_host.h"
+
+namespace trestle {
+
+/// A message as the tail shows it.
+struct TailItem {
+    int64_t time_ms = 0;
+    std::string topic, payload, properties, client_id;
+    size_t size = 0;
+    EndpointId origin = 0;
+    Qos qos = Qos::at_most_once;
+    bool retain = false;
+};
+
+/// The side of the shards.
+class TailTap final : public Tap {
+ public:
+    static constexpr size_t kMostWaiting = 256;
+
+    TailTap(std::string filter, uint32_t rate, size_t shards, boost::asio::io_context& io,
+            std::function<void()> ready);
+
+    /// Main thread: what has gathered.
+    std::vector<TailItem> take();
+    /// Main thread: nobody reads any more.
+    void close();
+
+ protected:
+    void show(ShardIndex shard, const MessageView& message, const Publisher& from) override;
+
+ private:
+    std::mutex mutex_;
+    std::vector<TailItem> waiting_;
+    bool is_closed_ = false;
+    boost::asio::io_context& io_;
+    const std::shared_ptr<std::function<void()>> ready_;  // used on the main thread
+};
+
+/// All tails that are read at present.
+class TailApi {
+ public:
+    TailApi(Router& router, ApiHost& host);
+    ~TailApi();
+    TailApi(const TailApi&) = delete;
+
+    [[nodiscard]] size_t open() const { return readers_.size(); }
+
+ private:
+    class Reader;
+    void begin(const HttpRequest& request, const HttpReplyPtr& reply);
+    void end(const Reader* reader);
+
+    ApiHost& host_;
+    std::vector<std::unique_ptr<Reader>> readers_;
+};
+
+}  // namespace trestle
