@@ -242,6 +242,31 @@ void Client::on_writable() {
 }
 
 bool Client::send(const OutgoingPublish& out) {
+    const bool shared = out.forms != nullptr && !our_aliases_ && out.subscription_ids.empty();
+    const size_t size = shared ? encode_shared(out) : encode(out);
+    if (size == 0) return false;
+    counters_.messages_sent[static_cast<size_t>(out.qos)]->add(cell());
+    counters_.bytes_sent->add(cell(), size);
+    return true;
+}
+
+// As another connection has written it just now, but for the packet id.
+size_t Client::encode_shared(const OutgoingPublish& out) {
+    const size_t form =
+        static_cast<size_t>(out.qos) << 2 | (out.retain ? 2U : 0U) | (v5() ? 1U : 0U);
+    const std::string_view known = out.forms->find(form);
+    if (known.empty()) {
+        const size_t size = encode(out);
+        if (size != 0) out.forms->set(form, output().last(size));
+        return size;
+    }
+    if (known.size() > maximum_packet_size_) return 0;
+    char* bytes = output().append(known);
+    if (out.packet_id != 0) put_packet_id(bytes, out.message.topic, out.packet_id);
+    return known.size();
+}
+
+size_t Client::encode(const OutgoingPublish& out) {
     Publish packet;
     packet.topic = out.message.topic;
     packet.payload = out.message.payload;
@@ -258,13 +283,8 @@ bool Client::send(const OutgoingPublish& out) {
             out.message.expires_at_ms > now ? (out.message.expires_at_ms - now) / 1000 : 0;
         packet.message_expiry = static_cast<uint32_t>(std::max<uint64_t>(left, 1));
     }
-    const size_t size = our_aliases_
-                            ? encode_with_alias(packet)
-                            : encode_publish(output(), version_, packet, maximum_packet_size_);
-    if (size == 0) return false;
-    counters_.messages_sent[packet.qos]->add(cell());
-    counters_.bytes_sent->add(cell(), size);
-    return true;
+    return our_aliases_ ? encode_with_alias(packet)
+                        : encode_publish(output(), version_, packet, maximum_packet_size_);
 }
 
 size_t Client::encode_with_alias(Publish& packet) {

@@ -82,6 +82,8 @@ class Client final : public SessionSink, public SessionHolder {
     [[nodiscard]] ShardIndex cell() const { return connection_.shard().index(); }
     OutBuffer& output() { return connection_.output(); }
     Session& session() { return entry_->session(); }
+    size_t encode(const OutgoingPublish& out);
+    size_t encode_shared(const OutgoingPublish& out);
     size_t encode_with_alias(Publish& packet);
 
     Connection& connection_;

@@ -27,24 +27,22 @@ constexpr size_t kStep = 64;
 struct Block {
     Block* next;
 };
-struct Stack {
-    Block* top;
-    size_t size;
-};
 // Without constructor and destructor, so that it costs nothing to reach and outlives everything.
 struct Cache {
-    Stack stacks[kLargest / kStep];
+    Block* stacks[kLargest / kStep];
+    size_t bytes;
     bool is_watched;
     bool is_over;
 };
-constinit thread_local Cache cache{};
+// The library is never loaded late, so that its variables are at a fixed place.
+__attribute__((tls_model("initial-exec"))) constinit thread_local Cache cache{};
 
 /// Frees what the thread has kept, at its end.
 struct Watch {
     ~Watch() {
         cache.is_over = true;
-        for (auto& stack : cache.stacks) {
-            while (stack.top != nullptr) std::free(std::exchange(stack.top, stack.top->next));
+        for (auto& top : cache.stacks) {
+            while (top != nullptr) std::free(std::exchange(top, top->next));
         }
     }
 };
@@ -61,12 +59,12 @@ constexpr size_t rounded(size_t size) { return (size + kStep - 1) / kStep * kSte
 
 void* take(size_t size) {
     if (kCaches && size <= kLargest) {
-        Stack& stack = cache.stacks[(size - 1) / kStep];
-        if (stack.top != nullptr) {
-            --stack.size;
-            return std::exchange(stack.top, stack.top->next);
-        }
+        Block*& top = cache.stacks[(size - 1) / kStep];
         size = rounded(size);
+        if (top != nullptr) {
+            cache.bytes -= size;
+            return std::exchange(top, top->next);
+        }
     }
     void* block = std::malloc(size);
     if (block == nullptr) throw std::bad_alloc();
@@ -76,11 +74,12 @@ void* take(size_t size) {
 void give(void* block, size_t size) noexcept {
     if (!kCaches || size > kLargest) return std::free(block);
     Cache& mine = cache;
-    Stack& stack = mine.stacks[(size - 1) / kStep];
-    if (stack.size >= kKept || mine.is_over) return std::free(block);
+    Block*& top = mine.stacks[(size - 1) / kStep];
+    size = rounded(size);
+    if (mine.bytes + size > kMostBytes || mine.is_over) return std::free(block);
     if (!mine.is_watched) begin();
-    stack.top = new (block) Block{stack.top};
-    ++stack.size;
+    mine.bytes += size;
+    top = new (block) Block{top};
 }
 
 }  // namespace trestle::block_cache

@@ -1,15 +1,15 @@
 // Memory of small messages, kept for the next one by the thread that frees it.
 //
 // A window of messages is kept and let go again and again; glibc's own cache is too small for that.
-// Any thread may give what another has taken. Bounded: kKept blocks of each size per thread.
+// Any thread may give what another has taken. Bounded: kMostBytes per thread.
 #pragma once
 
 #include <cstddef>
 
 namespace trestle::block_cache {
 
-inline constexpr size_t kLargest = 512;  ///< larger blocks come from the allocator directly
-inline constexpr size_t kKept = 256;
+inline constexpr size_t kLargest = 2048;  ///< larger blocks come from the allocator directly
+inline constexpr size_t kMostBytes = 512 * 1024;
 
 /// Throws std::bad_alloc when memory is out.
 void* take(size_t size);

@@ -86,6 +86,10 @@ void HubShard::keep_retained(Delivery& delivery) {
 
 void HubShard::deliver_local(MatchResult& found, Delivery& delivery) {
     const Subscriber* self = delivery.from().self;
+    if (found.local.size() > 1) {
+        forms_.begin();
+        delivery.forms_ = &forms_;
+    }
     for (auto& local : found.local) {
         if (local.some_no_local && local.subscriber == self) {
             SubscriptionMatch rest;

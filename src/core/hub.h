@@ -108,6 +108,7 @@ class HubShard {
     TimerQueue& timers_;
     uint64_t now_ms_ = 0;
     MatchCache cache_;
+    EncodedForms forms_;
     std::unique_ptr<SessionTable> sessions_;
     std::vector<Block> outgoing_;
     bool outgoing_any_ = false;

@@ -31,10 +31,16 @@ class OutBuffer {
         assert(n <= capacity_ - end_);
         end_ += n;
     }
-    void append(std::string_view bytes) {
-        if (bytes.empty()) return;
-        std::memcpy(reserve(bytes.size()), bytes.data(), bytes.size());
+    /// Where they are now, not empty.
+    char* append(std::string_view bytes) {
+        char* const at = reserve(bytes.size());
+        if (!bytes.empty()) std::memcpy(at, bytes.data(), bytes.size());
         commit(bytes.size());
+        return at;
+    }
+    [[nodiscard]] std::string_view last(size_t n) const noexcept {
+        assert(n <= size());
+        return {memory_ + end_ - n, n};
     }
 
     /// Forgets the first `n` bytes; costs nothing.

@@ -41,7 +41,8 @@ void Session::take(Delivery& delivery, bool retain, const SubscriptionMatch& mat
         return;
     }
     if (qos == Qos::at_most_once) {
-        if (sink_->send({message, qos, retain, false, 0, match.subscription_ids})) {
+        if (sink_->send(
+                {message, qos, retain, false, 0, match.subscription_ids, delivery.forms()})) {
             ledger_.sent->add(hub_.index());
         } else {
             drop(DropReason::too_large);
@@ -49,7 +50,7 @@ void Session::take(Delivery& delivery, bool retain, const SubscriptionMatch& mat
         return;
     }
     const uint16_t id = next_packet_id();
-    if (!sink_->send({message, qos, retain, false, id, match.subscription_ids})) {
+    if (!sink_->send({message, qos, retain, false, id, match.subscription_ids, delivery.forms()})) {
         drop(DropReason::too_large);
         return;
     }

@@ -29,6 +29,7 @@ struct OutgoingPublish {
     bool dup;
     uint16_t packet_id;  ///< 0 at QoS 0
     std::span<const uint32_t> subscription_ids;
+    EncodedForms* forms = nullptr;  ///< null: nobody else is sent this now
 };
 
 /// The connection that a session writes to.

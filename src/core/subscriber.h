@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/ack.h"
+#include "core/encoded_forms.h"
 #include "core/message.h"
 
 namespace trestle {
@@ -64,6 +65,8 @@ class Delivery {
     /// The publisher will wait until the Ack is settled. Empty when it cannot wait (QoS 0).
     Ack defer();
     [[nodiscard]] bool can_defer() const { return waiter_ != nullptr; }
+    /// Null when the message goes to one connection only.
+    [[nodiscard]] EncodedForms* forms() const { return forms_; }
     /// Settled at once with something else than `accepted`.
     void worsen(Outcome outcome) {
         if (outcome > outcome_) outcome_ = outcome;
@@ -77,6 +80,7 @@ class Delivery {
     const std::weak_ptr<AckReceiver>* waiter_;
     uint64_t token_;
     MessagePtr kept_;
+    EncodedForms* forms_ = nullptr;
     Ack own_share_;  // held by the hub until every receiver has been offered the message
     boost::intrusive_ptr<PendingAck> pending_;
     Outcome outcome_ = Outcome::accepted;

@@ -5,6 +5,7 @@ Run it by `./dev bench`. README.md says how to read what comes out.
 """
 
 import argparse
+import contextlib
 import datetime
 import fnmatch
 import json
@@ -14,6 +15,7 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 import subjects
@@ -26,7 +28,7 @@ REPEATS_UNTIL = 240.0  # as long as the whole has not taken longer than this man
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3, help="pairs of runs per scenario (3)")
+    parser.add_argument("--rounds", type=int, default=5, help="pairs of runs per scenario (5)")
     parser.add_argument("--seconds", type=float, default=1.5, help="of each run (1.5)")
     parser.add_argument("--quick", action="store_true", help="a few scenarios, one round")
     parser.add_argument("--only", metavar="PATTERN", action="append",
@@ -35,6 +37,10 @@ def options():
     parser.add_argument("--v5", action="store_true", help="MQTT 5 instead of 3.1.1")
     parser.add_argument("--subjects", default="mosquitto,trestle", help="of these two")
     parser.add_argument("--no-floors", action="store_true", help="skip relay and bare ZeroMQ")
+    parser.add_argument("--window", type=int, help="most deliveries outstanding (10,000); small "
+                        "windows leave little to be done at once")
+    parser.add_argument("--no-counts", action="store_true",
+                        help="skip the runs that count allocations and system calls")
     parser.add_argument("--no-repeat", action="store_true", help="keep noisy runs")
     parser.add_argument("--list", action="store_true", help="only name the scenarios")
     parser.add_argument("--json", default=subjects.TOOLS / "results.json", help="where to write")
@@ -69,19 +75,48 @@ def result_of(command, seconds=120):
     return json.loads(found.group(1))
 
 
+def started(subject, scenario, args):
+    return (subjects.trestle(scenario, args.shards) if subject == "trestle"
+            else subjects.mosquitto(scenario))
+
+
+def load(scenario, args, running, seconds):
+    command = [subjects.TOOLS / "mqttload", *scenario.arguments(seconds, args.window),
+               "--port", running.port, "--broker-pid", ",".join(map(str, running.pids)),
+               *(["--v5"] if args.v5 else []), *running.load_flags]
+    if scenario.bridge in ("pub", "push"):
+        command += ["--pubs", 1]
+    return result_of(command)
+
+
 def run_once(subject, scenario, args):
-    started = (subjects.trestle(scenario, args.shards) if subject == "trestle"
-               else subjects.mosquitto(scenario))
     try:
-        with started as running:
-            command = [subjects.TOOLS / "mqttload", *scenario.arguments(args.seconds),
-                       "--port", running.port, "--broker-pid", ",".join(map(str, running.pids)),
-                       *(["--v5"] if args.v5 else []), *running.load_flags]
-            if scenario.bridge in ("pub", "push"):
-                command += ["--pubs", 1]
-            return result_of(command)
+        with started(subject, scenario, args) as running:
+            return load(scenario, args, running, args.seconds)
     except (AssertionError, OSError, RuntimeError) as error:
         return {"error": str(error).strip()[:2000]}
+
+
+def count_once(subject, scenario, args):
+    """Allocations and system calls per message: of a long run less those of a short one, so that
+    what connections and subscriptions need is not in it."""
+    try:
+        with contextlib.ExitStack() as stack:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="trestle-counts-"))
+            with subjects.preloaded(folder):
+                running = stack.enter_context(started(subject, scenario, args))
+            samples = []
+            for seconds in (0.2, 1.2):
+                before = subjects.counts(folder, running.pids)
+                run = load(scenario, args, running, seconds)
+                after = subjects.counts(folder, running.pids)
+                samples.append([run["delivered"], *(b - a for a, b in zip(before, after))])
+    except (AssertionError, OSError, RuntimeError, KeyError):
+        return {}
+    messages, allocations, calls = (b - a for a, b in zip(*samples))
+    if messages < 1000:
+        return {}
+    return {"allocations": max(allocations, 0) / messages, "system_calls": calls / messages}
 
 
 def measure(subject, scenario, args):
@@ -110,7 +145,11 @@ def run_scenario(scenario, args, names):
         for name in names if turn % 2 == 0 else reversed(names):
             runs[name].append(measure(name, scenario, args))
     row = {"scenario": scenario.name, "command": scenario.command, "bridge": scenario.bridge,
+           "goal": scenario.goal, "floor": scenario.floor,
            "runs": runs, "median": {n: medians(r) for n, r in runs.items()}}
+    if not args.no_counts and scenario.timed:
+        for name in names:
+            row["median"][name].update(count_once(name, scenario, args))
     for name, its_runs in runs.items():
         for run in its_runs:
             if "error" in run:

@@ -1,5 +1,7 @@
 """Prints the results of a benchmark as tables."""
 
+import statistics
+
 
 def table(head, rows):
     """Columns as wide as needed; all but the first to the right."""
@@ -18,8 +20,10 @@ def number(value, digits=2):
     return f"{value:.{digits}f}"
 
 
-def ratio(ours, theirs):
-    return f"{ours / theirs:.2f}" if ours is not None and theirs else "-"
+def ratio(row, names):
+    """What the first subject (mosquitto) spends for what the second (Trestle) spends 1 on."""
+    values = [row["median"].get(n, {}).get("broker_cpu_s_per_M") for n in names]
+    return values[0] / values[1] if len(values) == 2 and all(values) else None
 
 
 def faults(median):
@@ -44,31 +48,51 @@ def notes(row, names):
     return "; ".join(out)
 
 
-def comparison(results, names, key, digits=2):
-    """For one figure: each subject's median and ours against the other's."""
-    def cells(row):
-        values = [row["median"].get(n, {}).get(key) for n in names]
-        more = [ratio(values[1], values[0])] if len(names) == 2 else []
-        return [number(v, digits) for v in values] + more
-    return cells
+def cells(row, names, key, digits=2):
+    return [number(row["median"].get(n, {}).get(key), digits) for n in names]
 
 
-def short(names):
-    return [*names, "ratio"] if len(names) == 2 else list(names)
+def floor_of(row, results):
+    for floor in results["floors"]:
+        if floor["floor"] == row["floor"]:
+            m = floor["median"]
+            return m.get("broker_cpu_s_per_M", m.get("both_ends_cpu_s_per_M"))
+    return None
 
 
 def print_flows(results, names):
     rows = [r for r in results["rows"] if r["command"] != "conns"]
     if not rows:
         return
-    cpu = comparison(results, names, "broker_cpu_s_per_M")
-    rate = comparison(results, names, "out_per_s", 0)
-    head = ["scenario", *[f"CPU {n}" for n in short(names)], *[f"msg/s {n}" for n in short(names)],
-            "notes"]
-    print("\nCPU: seconds per million messages delivered, all processes of the subject "
-          "(scenarios with ZeroMQ: mosquitto with its bridge). Ratio: Trestle / mosquitto.\n")
-    table(head, [[r["scenario"], *cpu(r), *rate(r), notes(r, names) or "nothing lost"]
-                 for r in rows])
+    head = ["scenario", *[f"CPU {n}" for n in names], "ratio", "goal", "floor",
+            *[f"alloc {n[0]}" for n in names], *[f"calls {n[0]}" for n in names],
+            *[f"msg/s {n}" for n in names], "notes"]
+    print("\nCPU: seconds per million messages delivered, all processes of the subject (scenarios "
+          "with ZeroMQ: mosquitto with\nits bridge). Ratio: mosquitto / Trestle; goal: the least "
+          "that is aimed at; floor: CPU of a program that only\nmoves the bytes. Per message: "
+          "alloc, calls to the allocator; calls, system calls for input and output.\n")
+    lines = []
+    for row in rows:
+        reached = ratio(row, names)
+        lines.append([
+            row["scenario"], *cells(row, names, "broker_cpu_s_per_M"),
+            number(reached, 1), number(row["goal"] or None, 0), number(floor_of(row, results), 3),
+            *cells(row, names, "allocations"), *cells(row, names, "system_calls", 3),
+            *cells(row, names, "out_per_s", 0), notes(row, names) or "nothing lost"])
+    table(head, lines)
+    print_goals(rows, names)
+
+
+def print_goals(rows, names):
+    """The goals as a whole: the mean counts, and no row far below its own."""
+    reached = {r["scenario"]: ratio(r, names) / r["goal"]
+               for r in rows if r["goal"] and ratio(r, names)}
+    if not reached:
+        return
+    mean = statistics.geometric_mean(reached.values())
+    low = [f"{name} ({share:.2f})" for name, share in reached.items() if share < 0.7]
+    print(f"\nRatios are {mean:.2f} of their goals (geometric mean of {len(reached)}); "
+          f"below 0.7 of its own: {', '.join(low) or 'none'}.")
 
 
 def print_latencies(results, names):
@@ -91,11 +115,10 @@ def print_memory(results, names):
     for row in rows:
         per = "conn" if row["command"] == "conns" else "sub"
         cpu = "broker_cpu_us_per_connect" if per == "conn" else "sub_cpu_us_each"
-        memory = comparison(results, names, f"rss_bytes_per_{per}", 0)
-        lines.append([row["scenario"], per, *memory(row),
-                      *comparison(results, names, cpu)(row), notes(row, names)])
-    table(["scenario", "per", *[f"bytes {n}" for n in short(names)],
-           *[f"CPU us {n}" for n in short(names)], "notes"], lines)
+        lines.append([row["scenario"], per, *cells(row, names, f"rss_bytes_per_{per}", 0),
+                      *cells(row, names, cpu), notes(row, names)])
+    table(["scenario", "per", *[f"bytes {n}" for n in names],
+           *[f"CPU us {n}" for n in names], "notes"], lines)
 
 
 def print_floors(results):

@@ -1,7 +1,9 @@
 """What is measured: each subject starts fresh for every run and names its processes."""
 
 import contextlib
+import os
 import pathlib
+import struct
 import subprocess
 import sys
 import tempfile
@@ -28,6 +30,28 @@ max_inflight_messages 100
 
 # How mqttload is told where the ZeroMQ side of a scenario is.
 RECEIVER = {"pub": "--zmq-sub", "push": "--zmq-pull", "pull": "--zmq-push"}
+
+
+@contextlib.contextmanager
+def preloaded(folder):
+    """What is started meanwhile counts its allocations and system calls into the folder."""
+    changed = {"LD_PRELOAD": str(TOOLS / "libcounts.so"), "TRESTLE_COUNTS": str(folder)}
+    before = {name: os.environ.get(name) for name in changed}
+    os.environ.update(changed)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def counts(folder, pids):
+    """Of these processes together: allocations, system calls."""
+    found = [struct.unpack("QQ", pathlib.Path(folder, str(pid)).read_bytes()) for pid in pids]
+    return [sum(numbers) for numbers in zip(*found)]
 
 
 class Running:

@@ -291,3 +291,31 @@ def test_publish_to_self_in_one_write(broker, raw, version):
             payloads.append(read_publish(got, version).payload)
     assert sorted(kinds) == [PUBLISH, PUBLISH, PUBACK]
     assert payloads == [b"1", b"2"]
+
+
+def test_one_message_for_subscribers_of_all_kinds(broker, raw):
+    """Connections that are sent the same bytes share them, each with a packet id of its own."""
+    kinds = [(version, qos) for version in (V311, V5) for qos in (0, 1) for _ in range(3)]
+    subscribers = []
+    for number, (version, qos) in enumerate(kinds):
+        one = raw(broker.port, version)
+        one.connect()
+        # Packet ids that differ from one to the next.
+        one.subscribe(f"own/{number}", qos=1)
+        one.subscribe("all/kinds", qos=qos)
+        subscribers.append(one)
+    publisher = raw(broker.port, V5)
+    publisher.connect()
+    for number in range(0, len(kinds), 2):
+        publisher.publish(f"own/{number}", b"first", 1, packet_id=number + 1)
+    for number, one in enumerate(subscribers):
+        if number % 2 == 0:
+            assert one.expect_message().payload == b"first"
+    for payload in (b"", b"x" * 200, b"y" * 5000):
+        publisher.publish("all/kinds", payload, 1, packet_id=100 + len(payload))
+        for number, ((_, qos), one) in enumerate(zip(kinds, subscribers)):
+            got = one.expect_message()
+            assert (got.topic, got.payload, got.qos, got.retain) == ("all/kinds", payload, qos, 0)
+            if qos:
+                before = 1 if number % 2 == 0 else 0
+                assert got.packet_id == before + (b"", b"x" * 200, b"y" * 5000).index(payload) + 1

@@ -25,6 +25,9 @@ namespace trestle::mqtt {
 [[nodiscard]] size_t encode_publish(OutBuffer& out, Version version, const Publish& packet,
                                     size_t maximum = kLargestPacket);
 
+/// Another packet id in an encoded PUBLISH of QoS 1 or 2 that has this topic.
+void put_packet_id(char* publish, std::string_view topic, uint16_t packet_id) noexcept;
+
 /// The shortest form of PUBACK, PUBREC, PUBREL or PUBCOMP: success. The same in all versions.
 void encode_ack(OutBuffer& out, PacketType type, uint16_t packet_id);
 /// The reason and what belongs to it go out in 5.0 only.

@@ -67,4 +67,12 @@ size_t encode_publish(OutBuffer& out, Version version, const Publish& packet, si
     return sizes.packet;
 }
 
+void put_packet_id(char* publish, std::string_view topic, uint16_t packet_id) noexcept {
+    char* at = publish + 1;
+    while ((static_cast<unsigned char>(*at) & 0x80U) != 0) ++at;  // the remaining length
+    at += 1 + 2 + topic.size();
+    at[0] = static_cast<char>(packet_id >> 8);
+    at[1] = static_cast<char>(packet_id);
+}
+
 }  // namespace trestle::mqtt

@@ -133,7 +133,7 @@ int run_subs(Args& a) {
         r.add("rss_after_mib", double(rss1) / 1024);
     }
     r.add("in_per_s", double(sent) / pub_s).add("out_per_s", double(delivered) / pub_s);
-    r.add("lost", sent > delivered ? sent - delivered : uint64_t(0));
+    r.add("delivered", delivered).add("lost", sent > delivered ? sent - delivered : uint64_t(0));
     if (watched.any()) r.add("broker_cpu_s_per_M", pub_cpu / (double(delivered) / 1e6));
     r.add("gen_cpu_s_per_M", self / (double(delivered) / 1e6));
     r.print();

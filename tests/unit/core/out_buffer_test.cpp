@@ -107,5 +107,16 @@ TEST(OutBuffer, AgreesWithAStringUnderRandomUse) {
     }
 }
 
+TEST(OutBuffer, TellsWhereWhatWasAppendedLies) {
+    OutBuffer buffer;
+    buffer.append("abc");
+    char* at = buffer.append("defg");
+    EXPECT_EQ(buffer.last(4), "defg");
+    at[1] = 'E';
+    EXPECT_EQ(buffer.view(), "abcdEfg");
+    EXPECT_EQ(buffer.last(7), buffer.view());
+    EXPECT_EQ(buffer.append(""), at + 4);
+}
+
 }  // namespace
 }  // namespace trestle
