@@ -77,6 +77,8 @@ class Engine:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        # The network namespace of host-network containers stays mounted otherwise.
+        subprocess.run(["umount", "-q", self.state / "exec/netns/default"], check=False)
         shutil.rmtree(self.state, ignore_errors=True)
 
     @property
