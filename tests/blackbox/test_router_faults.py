@@ -1,0 +1,247 @@
+"""Workers and clients that fail a router in every way: nothing crashes, nothing starves, the books
+balance."""
+
+import os
+import pathlib
+import resource
+import signal
+import socket
+import struct
+import subprocess
+import sys
+
+import pytest
+import zmq
+from harness import route
+from mqtt_bytes import PUBACK, V5, publish
+from support.majordomo import Client, Worker
+from support.metrics import balance_of_route
+from support.waiting import wait_until
+
+WORK = {**route("work", "work/{id}", "encode", to="workers"), "ack": "worker"}
+PROGRAM = pathlib.Path(__file__).resolve().parents[1] / "support/majordomo.py"
+
+
+@pytest.fixture
+def context():
+    one = zmq.Context()
+    yield one
+    one.destroy(linger=0)
+
+
+@pytest.fixture
+def start(gateway):
+    def make(**options):
+        options = {"socket": "router", "heartbeat_ms": 300, **options}
+        return gateway(endpoints={"workers": options}, routes=[WORK])
+    return make
+
+
+@pytest.fixture
+def program():
+    """Workers as processes: they hold a job for so many seconds."""
+    started = []
+
+    def run(one, seconds=0):
+        started.append(subprocess.Popen(
+            [sys.executable, PROGRAM, one.address("workers"), "encode", str(seconds)]))
+        return started[-1]
+
+    yield run
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def still_works(one, raw, context):
+    """A job passes, and the books balance."""
+    device = raw(one.port)
+    device.connect()
+    device.send(publish(V5, "work/1", b"sound", 1, 1))
+    worker = Worker(context, one.address("workers"), b"encode", heartbeat=0.1)
+    while (body := worker.recv())[-1] != b"sound":
+        worker.reply(b"")
+    worker.reply(b"")
+    assert device.expect(PUBACK).reason(V5) == 0
+    wait_until(lambda: len(set(balance_of_route(one.metrics(), "work"))) == 1,
+               lambda: f"{balance_of_route(one.metrics(), 'work')}")
+    assert one.running
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_worker_that_is_killed_or_stopped(start, raw, context, program, how):
+    """A cut connection shows at once, a stopped process by its pings."""
+    one = start()
+    device = raw(one.port)
+    device.connect()
+    process = program(one, seconds=60)
+    one.wait_metric(1, "trestle_zmq_workers", endpoint="workers")
+    device.send(publish(V5, "work/1", b"x", 1, 1))
+    one.wait_metric(1, "trestle_route_in_flight", route="work")
+    process.send_signal(how)
+    second = Worker(context, one.address("workers"), b"encode", heartbeat=0.2)
+    assert second.recv()[-1] == b"x"
+    second.reply(b"")
+    assert device.expect(PUBACK).reason(V5) == 0
+
+
+def test_a_worker_that_comes_and_goes(start, raw, context):
+    one = start()
+    for _ in range(100):
+        dealer = context.socket(zmq.DEALER)
+        dealer.connect(one.address("workers"))
+        dealer.send_multipart([b"", b"MDPW01", b"\x01", b"encode"])
+        dealer.close(linger=50)
+    still_works(one, raw, context)
+    one.wait_metric(lambda n: n <= 1, "trestle_zmq_workers", endpoint="workers")
+
+
+def test_replies_that_are_not_its_own(start, raw, context):
+    """Twice, another's, and made-up tags: void, and the job goes on."""
+    one = start()
+    device = raw(one.port)
+    device.connect()
+    thief, owner = (Worker(context, one.address("workers"), service, heartbeat=0.1)
+                    for service in (b"other", b"encode"))
+    device.send(publish(V5, "work/1", b"x", 1, 1))
+    assert owner.recv()[-1] == b"x"
+    for tag in (owner.reply_to, b"0" * 16, b"no tag"):
+        thief.reply(b"stolen", tag=tag)
+    one.wait_metric(lambda n: n >= 2, "trestle_protocol_errors_total", endpoint="workers")
+    device.ping()  # no PUBACK
+    owner.reply(b"")
+    owner.reply(b"")
+    assert device.expect(PUBACK).packet_id == 1
+    assert one.metric("trestle_route_messages_total", route="work", outcome="acked") == 1
+    owner.close()
+    still_works(one, raw, context)
+
+
+def test_a_flood_of_ready(start, raw, context):
+    one = start()
+    dealer = context.socket(zmq.DEALER)
+    dealer.connect(one.address("workers"))
+    for _ in range(20_000):
+        dealer.send_multipart([b"", b"MDPW01", b"\x01", b"encode"])
+    still_works(one, raw, context)
+    assert one.metric("trestle_zmq_workers", endpoint="workers") <= 2
+    assert one.log().count("warn") < 30
+
+
+@pytest.mark.parametrize("frames", [[b""] * 1000, [b"", b"MDPW01", b"\x03"] + [b"x"] * 1000,
+                                    [b"", b"MDPC01", b"s", *[b"x"] * 1000], [b"\xff" * 100],
+                                    [b"", b"MDPW01", b"\x01", b"s" * 256],
+                                    [b"", b"MDPW01"], [b"TRW1"], [b"TRW9\x01"]],
+                         ids=["empty", "reply", "request", "junk", "name", "short", "head",
+                              "version"])
+def test_nonsense(start, raw, context, frames):
+    one = start()
+    dealer = context.socket(zmq.DEALER)
+    dealer.connect(one.address("workers"))
+    dealer.send_multipart(frames)
+    one.wait_metric(lambda n: n >= 1, "trestle_protocol_errors_total", endpoint="workers")
+    still_works(one, raw, context)
+
+
+def test_a_huge_frame(start, raw, context):
+    """Far above max_message_size it ends the connection unread; a little above it is dropped."""
+    one = start(max_message_size=100_000)
+    for size in (110_000, 50_000_000):
+        dealer = context.socket(zmq.DEALER)
+        dealer.connect(one.address("workers"))
+        dealer.send_multipart([b"", b"MDPC01", b"encode", b"x" * size])
+    one.wait_metric(1, "trestle_messages_dropped_total", endpoint="workers", reason="too_large")
+    still_works(one, raw, context)
+
+
+def test_a_stolen_name(start, raw, context):
+    """The second peer of one name is not heard; it takes nothing from the first."""
+    one = start()
+    device = raw(one.port)
+    device.connect()
+    first = context.socket(zmq.DEALER)
+    first.setsockopt(zmq.IDENTITY, b"me")
+    first.rcvtimeo = 20_000
+    first.connect(one.address("workers"))
+    first.send_multipart([b"", b"MDPW01", b"\x01", b"encode"])
+    one.wait_metric(1, "trestle_zmq_workers", endpoint="workers")
+    thief = context.socket(zmq.DEALER)
+    thief.setsockopt(zmq.IDENTITY, b"me")
+    thief.connect(one.address("workers"))
+    for _ in range(10):
+        thief.send_multipart([b"", b"MDPW01", b"\x01", b"encode"])
+    one.wait_peers("workers", 2)
+    device.send(publish(V5, "work/1", b"x", 1, 1))
+    while (frames := first.recv_multipart())[2] != b"\x02":
+        pass
+    assert frames[-1] == b"x"
+    first.send_multipart([b"", b"MDPW01", b"\x03", frames[3], b"", b""])
+    assert device.expect(PUBACK).packet_id == 1
+    assert not thief.poll(100)
+
+
+def test_a_name_that_libzmq_would_give(start, raw, context):
+    """libzmq 4.3.4 stops the process when a peer has taken the number that is next; they cannot be
+    guessed."""
+    one = start()
+    kept = []
+    for number in range(0x6b8b4567, 0x6b8b4567 + 50):
+        dealer = context.socket(zmq.DEALER)
+        dealer.setsockopt(zmq.IDENTITY, b"\0" + struct.pack(">I", number))
+        dealer.connect(one.address("workers"))
+        kept.append(dealer)
+    one.wait_peers("workers", 50)
+    still_works(one, raw, context)
+
+
+def test_a_client_that_never_reads(start, raw, context):
+    """What waits for it is bounded; the worker and others go on."""
+    one = start(send_hwm=10)
+    deaf = context.socket(zmq.DEALER)
+    deaf.setsockopt(zmq.RCVHWM, 1)
+    deaf.setsockopt(zmq.RCVBUF, 4096)
+    deaf.connect(one.address("workers"))
+    worker = Worker(context, one.address("workers"), b"echo", heartbeat=0.1)
+    for _ in range(300):
+        deaf.send_multipart([b"", b"MDPC01", b"echo", b"x"])
+    for _ in range(300):
+        worker.recv()
+        worker.reply(b"y" * 50_000)
+    one.wait_metric(300, "trestle_zmq_requests_total", endpoint="workers", outcome="acked")
+    assert one.metric("trestle_messages_dropped_total", endpoint="workers",
+                      reason="no_subscriber") > 100
+    assert Client(context, one.address("workers")).ask(b"mmi.service", b"echo") == [b"200"]
+    still_works(one, raw, context)
+
+
+def test_the_port_is_taken(gateway):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(AssertionError, match=str(port)):
+            gateway(endpoints={"workers": {"socket": "router",
+                                           "bind": [f"tcp://127.0.0.1:{port}"]}}, routes=[WORK])
+
+
+def test_descriptors_run_out(start, raw, context):
+    """More connections than descriptors: those that are there work on, and when some close, new
+    ones come in again."""
+    one = start()
+    worker = Worker(context, one.address("workers"), b"encode", heartbeat=0.1)
+    device = raw(one.port)
+    device.connect()
+    one.wait_peers("workers", 1)
+    one.wait_metric(1, "trestle_zmq_workers", endpoint="workers")
+    used = len(os.listdir(f"/proc/{one.process.pid}/fd"))
+    _, most = resource.prlimit(one.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(one.process.pid, resource.RLIMIT_NOFILE, (used + 10, most))
+    host, port = one.address("workers").removeprefix("tcp://").split(":")
+    crowd = [socket.create_connection((host, int(port))) for _ in range(30)]
+    device.send(publish(V5, "work/1", b"x", 1, 1))
+    assert worker.recv()[-1] == b"x"
+    worker.reply(b"")
+    assert device.expect(PUBACK).packet_id == 1
+    for one_of_them in crowd:
+        one_of_them.close()
+    resource.prlimit(one.process.pid, resource.RLIMIT_NOFILE, (used + 100, most))
+    worker.close()
+    still_works(one, raw, context)
