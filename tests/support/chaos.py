@@ -2,7 +2,8 @@
 connections that are cut, of workers and of the device.
 
 Whatever was acknowledged to the device has been completed by a worker at least once, nothing is
-missing, and what was done twice carries the same id. Small in the suite; the full one is
+missing, and what was done twice carries the same id; but for what the device has sent again because
+the PUBACK was lost on its way, which is a new message at QoS 1. Small in the suite; the full one is
 
     TRESTLE_BUILD=build/release python3 tests/support/chaos.py 20000 8 [SEED]
 """
@@ -88,12 +89,14 @@ class Device:
     def __init__(self, port, jobs):
         self.port, self.jobs, self.acked, self.reconnects = port, jobs, {}, -1
         self.open = collections.OrderedDict()  # packet id -> number of the job
+        self.resent = set()
         self.next = 0
 
     def connect(self):
         self.reconnects += 1
         self.client = RawClient(self.port)
         self.client.connect("device", clean=self.reconnects == 0, props=RESUME)
+        self.resent.update(self.open.values())
         for packet_id, job in self.open.items():
             self.client.send(self.packet(packet_id, job, dup=True))
 
@@ -199,6 +202,8 @@ def run(folder, jobs, workers, seed=1, say=lambda *_: None):
                 assert time.monotonic() < begun + 30 + jobs / 20, "it takes too long"
             if failure:
                 raise failure[0]
+            for name in ("trestle_route_queue_messages", "trestle_route_in_flight"):
+                gateway.wait_metric(0, name, seconds=60, route="work")
         finally:
             crew.end()
             for cutter in (to_workers, to_device):
@@ -214,15 +219,18 @@ def check(gateway, jobs, log, device, crew, to_workers, seconds):
     missing = [job for job in device.acked if job not in done]
     assert not missing, f"acknowledged and never done: {missing[:10]}"
     assert sorted(device.acked) == list(range(jobs))
-    assert all(len(set(ids)) == 1 for ids in done.values()), "a job with two ids"
+    anew = {job for job, ids in done.items() if len(set(ids)) > 1}
+    assert anew <= device.resent, "a job with two ids that was sent once"
     wait_until(lambda: len(set(balance_of_route(gateway.metrics(), "work"))) == 1,
                lambda: f"books: {balance_of_route(gateway.metrics(), 'work')}")
-    assert gateway.metric("trestle_route_messages_total", route="work", outcome="acked") == jobs
+    acked = gateway.metric("trestle_route_messages_total", route="work", outcome="acked")
+    assert acked == sum(len(set(ids)) for ids in done.values())
     return {"jobs": jobs, "seconds": round(seconds, 1), "kills": crew.kills, "stops": crew.stops,
             "cuts": to_workers.cuts, "device_reconnects": device.reconnects,
             "redelivered": int(gateway.metric("trestle_zmq_redeliveries_total")),
             "late_replies": int(gateway.metric("trestle_zmq_late_replies_total")),
-            "done_twice": sum(len(ids) - 1 for ids in done.values())}
+            "sent_anew": len(anew),
+            "done_twice": sum(len(ids) - len(set(ids)) for ids in done.values())}
 
 
 def main(jobs="20000", workers="8", seed="1"):

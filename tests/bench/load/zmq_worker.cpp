@@ -1,0 +1,150 @@
+// Work over ROUTER and DEALER: libzmq alone, and a worker of Trestle's own protocol
+// (plugins/zmq/PROTOCOL.md) that drains a gateway's queue. Prints one line of JSON.
+//
+//   zmq_worker bare SIZE COUNT               a ROUTER sends to a DEALER, each in a thread
+//   zmq_worker bare-acked SIZE COUNT WINDOW  the same; the DEALER acknowledges, the ROUTER keeps
+//                                            within the window
+//   zmq_worker native ADDRESS SERVICE COUNT WINDOW
+#include <zmq.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "util.h"
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+void* open_socket(void* context, int type) {
+    void* socket = zmq_socket(context, type);
+    const int hwm = 10'000, linger = 0;
+    zmq_setsockopt(socket, ZMQ_SNDHWM, &hwm, sizeof hwm);
+    zmq_setsockopt(socket, ZMQ_RCVHWM, &hwm, sizeof hwm);
+    zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof linger);
+    return socket;
+}
+
+void report(const char* what, uint64_t count, Clock::duration took) {
+    const double seconds = std::chrono::duration<double>(took).count();
+    std::printf("{\"what\": \"%s\", \"messages\": %llu, \"per_second\": %.0f}\n", what,
+                static_cast<unsigned long long>(count), static_cast<double>(count) / seconds);
+}
+
+/// Reads whole messages; says how long each first frame and last frame was.
+size_t receive(void* socket, std::string& first) {
+    zmq_msg_t frame;
+    zmq_msg_init(&frame);
+    size_t frames = 0, last = 0;
+    do {
+        if (zmq_msg_recv(&frame, socket, 0) < 0) die("zmq_msg_recv");
+        if (frames++ == 0) {
+            first.assign(static_cast<const char*>(zmq_msg_data(&frame)), zmq_msg_size(&frame));
+        }
+        last = zmq_msg_size(&frame);
+    } while (zmq_msg_more(&frame));
+    zmq_msg_close(&frame);
+    return last;
+}
+
+void bare_dealer(void* context, std::string address, uint64_t count, uint64_t window) {
+    void* socket = open_socket(context, ZMQ_DEALER);
+    if (zmq_connect(socket, address.c_str()) != 0) die("zmq_connect");
+    zmq_send(socket, "hello", 5, 0);
+    std::string first;
+    const std::string acks(8 * (window / 2 + 1), 'a');
+    uint64_t open = 0;
+    for (uint64_t i = 0; i < count; ++i) {
+        receive(socket, first);
+        if (window != 0 && ++open == window / 2) {
+            zmq_send(socket, acks.data(), 8 * open, 0);
+            open = 0;
+        }
+    }
+    zmq_send(socket, "end", 3, 0);
+    receive(socket, first);
+    zmq_close(socket);
+}
+
+void bare(size_t size, uint64_t count, uint64_t window) {
+    void* context = zmq_ctx_new();
+    void* router = open_socket(context, ZMQ_ROUTER);
+    if (zmq_bind(router, "tcp://127.0.0.1:*") != 0) die("zmq_bind");
+    char address[256];
+    size_t length = sizeof address;
+    zmq_getsockopt(router, ZMQ_LAST_ENDPOINT, address, &length);
+    std::thread dealer(bare_dealer, context, std::string(address), count, window);
+    std::string id, ignored;
+    receive(router, id);
+    const std::string payload(size, 'x');
+    const auto begun = Clock::now();
+    uint64_t room = window == 0 ? count : window;
+    for (uint64_t i = 0; i < count; ++i) {
+        while (room == 0) {
+            room += receive(router, ignored) / 8;
+        }
+        --room;
+        zmq_send(router, id.data(), id.size(), ZMQ_SNDMORE);
+        zmq_send(router, payload.data(), payload.size(), 0);
+    }
+    while (receive(router, ignored) != 3) {
+    }
+    report(window == 0 ? "bare ROUTER to DEALER" : "bare, acknowledged", count,
+           Clock::now() - begun);
+    zmq_send(router, id.data(), id.size(), ZMQ_SNDMORE);
+    zmq_send(router, "bye", 3, 0);
+    dealer.join();
+    zmq_close(router);
+    zmq_ctx_term(context);
+}
+
+void native(const char* address, const std::string& service, uint64_t count, uint32_t window) {
+    void* context = zmq_ctx_new();
+    void* socket = open_socket(context, ZMQ_DEALER);
+    if (zmq_connect(socket, address) != 0) die("zmq_connect");
+    std::string hello("TRW1\x01", 5);
+    for (int shift = 24; shift >= 0; shift -= 8)
+        hello.push_back(static_cast<char>(window >> shift));
+    zmq_send(socket, hello.data(), hello.size(), ZMQ_SNDMORE);
+    zmq_send(socket, service.data(), service.size(), 0);
+    std::string head;
+    std::string acks("TRW1\x03", 5);
+    Clock::time_point begun;
+    for (uint64_t done = 0; done < count;) {
+        receive(socket, head);
+        if (static_cast<unsigned char>(head[4]) != 0x82) continue;
+        if (done++ == 0) begun = Clock::now();
+        acks.append(head, 5, 8);
+        if (acks.size() >= 5 + 8 * (window / 2) || done == count) {
+            zmq_send(socket, acks.data(), acks.size(), 0);
+            acks.resize(5);
+        }
+    }
+    report("native", count, Clock::now() - begun);
+    zmq_send(socket, "TRW1\x0a", 5, 0);
+    const int linger = 1000;
+    zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof linger);
+    zmq_close(socket);
+    zmq_ctx_term(context);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const std::vector<std::string> words(argv + 1, argv + argc);
+    const auto number = [&](size_t i) { return std::strtoull(words[i].c_str(), nullptr, 10); };
+    if (words.size() == 3 && words[0] == "bare") {
+        bare(number(1), number(2), 0);
+    } else if (words.size() == 4 && words[0] == "bare-acked") {
+        bare(number(1), number(2), number(3));
+    } else if (words.size() == 5 && words[0] == "native") {
+        native(words[1].c_str(), words[2], number(3), static_cast<uint32_t>(number(4)));
+    } else {
+        die("usage: see the head of zmq_worker.cpp");
+    }
+}
