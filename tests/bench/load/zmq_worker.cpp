@@ -74,6 +74,8 @@ void bare_dealer(void* context, std::string address, uint64_t count, uint64_t wi
 void bare(size_t size, uint64_t count, uint64_t window) {
     void* context = zmq_ctx_new();
     void* router = open_socket(context, ZMQ_ROUTER);
+    const int waits = 1;  // for room, rather than drop
+    zmq_setsockopt(router, ZMQ_ROUTER_MANDATORY, &waits, sizeof waits);
     if (zmq_bind(router, "tcp://127.0.0.1:*") != 0) die("zmq_bind");
     char address[256];
     size_t length = sizeof address;
