@@ -142,7 +142,7 @@ void HubServices::call(const std::shared_ptr<const ServiceCall>& call) {
     if (body.size() != 3) return say(client, "400");
     if (client.service == "mqtt.request") return ask_device(call);
     publish(body[0], body[1], body[2],
-            [this, call](std::string_view status) { say(call->client, status); });
+            [this, client = client](std::string_view status) { say(client, status); });
 }
 
 std::string_view HubServices::read_order(std::string_view topic, std::string_view meta,

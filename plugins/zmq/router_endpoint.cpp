@@ -194,8 +194,9 @@ void RouterEndpoint::on_connection_closed(uint64_t connection) {
     });
 }
 
-void RouterEndpoint::errand(std::function<void()> work) {
+void RouterEndpoint::errand(std::function<void()> work, size_t bytes) {
     errands_.push_back(std::move(work));
+    errand_bytes_ += bytes;
     if (errands_.size() == 1) post_home([this] { run_errands(); });
 }
 
@@ -204,6 +205,7 @@ void RouterEndpoint::run_errands() {
     {
         const std::lock_guard guard(mutex_);
         errands.swap(errands_);
+        errand_bytes_ = 0;
     }
     for (const auto& work : errands) work();
     // Reading may have stopped for them.
@@ -213,7 +215,8 @@ void RouterEndpoint::run_errands() {
 
 void RouterEndpoint::publish_later(MessagePtr message) {
     if (!message) return;
-    errand([this, message = std::move(message)] {
+    const size_t bytes = message->view().size();
+    const auto publish = [this, message = std::move(message)] {
         const MessageView& view = message->view();
         const ShardIndex home = home_index();
         if (view.hops >= Hub::kMostHops) return counters_.drop(home, DropReason::hops);
@@ -222,7 +225,8 @@ void RouterEndpoint::publish_later(MessagePtr message) {
         if (result.outcome == Outcome::no_subscriber) {
             counters_.drop(home, DropReason::no_subscriber);
         }
-    });
+    };
+    errand(publish, bytes);
 }
 
 }  // namespace trestle::zmq

@@ -94,8 +94,8 @@ class RouterEndpoint final : public QueueingEndpoint, private JobBoard::Outside 
     [[nodiscard]] std::string id_of(const Job& job) const;
     [[nodiscard]] WorkerReport report_of(const Worker& worker) const;
     [[nodiscard]] ShardIndex cell() const { return Shard::current()->index(); }
-    /// To be run on the home shard, without the lock.
-    void errand(std::function<void()> work);
+    /// To be run on the home shard, without the lock; `bytes` is what it holds.
+    void errand(std::function<void()> work, size_t bytes);
     void publish_later(MessagePtr message);
     void run_errands();  // without the lock
 
@@ -109,6 +109,7 @@ class RouterEndpoint final : public QueueingEndpoint, private JobBoard::Outside 
     Publisher publisher_;
     RepeatLimit log_limit_;
     std::vector<std::function<void()>> errands_;
+    size_t errand_bytes_ = 0;
     bool is_reading_due_ = false;
     bool is_paused_ = false;
 };

@@ -12,6 +12,7 @@ namespace {
 constexpr size_t kBatch = 512;
 // What is to be published may pile up to this number before reading stops.
 constexpr size_t kMostErrands = 1000;
+constexpr size_t kMostErrandBytes = 16u << 20;
 constexpr size_t kLongestService = 255;
 constexpr std::string_view kMmiService = "mmi.service";
 
@@ -26,7 +27,9 @@ bool RouterEndpoint::read() {
     if (is_paused_) return false;
     size_t budget = kBatch;
     while (budget > 0) {
-        if (errands_.size() >= kMostErrands) return false;  // `run_errands` goes on
+        if (errands_.size() >= kMostErrands || errand_bytes_ >= kMostErrandBytes) {
+            return false;  // `run_errands` goes on
+        }
         if (context_.home().congested()) {
             is_paused_ = true;
             context_.home().when_clear([this, alive = alive()] {
@@ -137,7 +140,7 @@ void RouterEndpoint::take_request(std::string_view peer, const PeerMessage& mess
     if (message.service.starts_with("mqtt.")) {
         const auto call = std::make_shared<ServiceCall>(
             ServiceCall{std::move(client), {message.body.begin(), message.body.end()}});
-        return errand([this, call] { services_.call(call); });
+        return errand([this, call] { services_.call(call); }, reader_.size());
     }
     request_ledger_.matched->add(home_index());
     const std::string packed = pack_frames(message.body);

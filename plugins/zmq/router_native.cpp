@@ -96,14 +96,16 @@ void RouterEndpoint::take_publish(std::string_view peer, const NativeMessage& me
     const auto order = std::make_shared<const Order>(
         Order{std::string(peer), std::string(message.body[0]), std::string(message.body[1]),
               std::string(message.body[2])});
-    errand([this, order, id] {
-        services_.publish(order->topic, order->meta, order->payload,
-                          [this, order, id](std::string_view status) {
-                              const std::lock_guard guard(mutex_);
-                              send_head(order->peer, native_published(id, status));
-                              used_by(home_index());
-                          });
-    });
+    errand(
+        [this, order, id] {
+            services_.publish(order->topic, order->meta, order->payload,
+                              [this, to = order->peer, id](std::string_view status) {
+                                  const std::lock_guard guard(mutex_);
+                                  send_head(to, native_published(id, status));
+                                  used_by(home_index());
+                              });
+        },
+        reader_.size());
 }
 
 }  // namespace trestle::zmq

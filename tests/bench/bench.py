@@ -20,7 +20,7 @@ import time
 
 import subjects
 from report import print_report
-from scenarios import FLOORS, SCENARIOS
+from scenarios import FLOORS, JOBS, SCENARIOS, WORK
 
 NOISE = 0.5  # cores that others used during a run; above it, the run is repeated once,
 REPEATS_UNTIL = 240.0  # as long as the whole has not taken longer than this many seconds
@@ -172,6 +172,18 @@ def run_floor(name, kind, flags, args):
     return {"floor": name, "runs": runs, "median": medians(runs)}
 
 
+def run_work(name, flags, args):
+    runs = []
+    for _ in range(args.rounds):
+        if flags[0] == "native":
+            with subjects.full_router(JOBS, 64) as address:
+                runs.append(result_of([subjects.TOOLS / "zmq_worker", "native", address, "work",
+                                       JOBS, *flags[1:]]))
+        else:
+            runs.append(result_of([subjects.TOOLS / "zmq_worker", *flags]))
+    return {"work": name, "runs": runs, "median": medians(runs)}
+
+
 def machine():
     model = re.search(r"model name\s*:\s*(.*)", open("/proc/cpuinfo").read())
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=subjects.ROOT,
@@ -188,10 +200,12 @@ def main():
     chosen = [s for s in SCENARIOS
               if wanted(s.name, args.only) and (s.quick or args.only or not args.quick)]
     floors = [f for f in FLOORS if wanted(f[0], args.only)] if not args.no_floors else []
+    work = [w for w in WORK if wanted(w[0], args.only)]
     if args.list:
-        print(*(s.name for s in chosen), *("floor: " + f[0] for f in floors), sep="\n")
+        print(*(s.name for s in chosen), *("floor: " + f[0] for f in floors),
+              *("work: " + w[0] for w in work), sep="\n")
         return 0
-    if not chosen and not floors:
+    if not chosen and not floors and not work:
         sys.exit("bench: no scenario has such a name; see --list")
     names = args.subjects.split(",")
     if not set(names) <= {"mosquitto", "trestle"}:
@@ -201,7 +215,8 @@ def main():
     build_tools()
 
     results = {"machine": machine(), "rounds": args.rounds, "seconds": args.seconds,
-               "mqtt": "5" if args.v5 else "3.1.1", "shards": args.shards, "rows": [], "floors": []}
+               "mqtt": "5" if args.v5 else "3.1.1", "shards": args.shards, "rows": [], "floors": [],
+               "work": []}
     begun = time.monotonic()
     args.repeats_until = 0 if args.no_repeat else begun + REPEATS_UNTIL
     for done, scenario in enumerate(chosen):
@@ -210,6 +225,9 @@ def main():
     for floor in floors:
         print(f"[floor] {floor[0]}", file=sys.stderr, flush=True)
         results["floors"].append(run_floor(*floor, args))
+    for name, flags in work:
+        print(f"[work] {name}", file=sys.stderr, flush=True)
+        results["work"].append(run_work(name, flags, args))
     results["took_s"] = round(time.monotonic() - begun, 1)
     with open(args.json, "w", encoding="utf-8") as out:
         json.dump(results, out, indent=1)

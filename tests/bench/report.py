@@ -135,6 +135,14 @@ def print_floors(results):
     table(["floor", "CPU", "msg/s"], lines)
 
 
+def print_work(results):
+    if not results["work"]:
+        return
+    print("\nJobs from a router to one worker, drained from a full queue, and libzmq alone:\n")
+    table(["work", "msg/s"],
+          [[row["work"], number(row["median"].get("per_s"), 0)] for row in results["work"]])
+
+
 def print_report(results, names):
     about = results["machine"]
     print(f"\n{about['cpu']}, {about['cores']} cores, {about['date']}, commit {about['commit']}, "
@@ -143,6 +151,7 @@ def print_report(results, names):
     print_latencies(results, names)
     print_memory(results, names)
     print_floors(results)
+    print_work(results)
     for row in results["rows"]:
         for error in row.get("errors", []):
             print(f"\nFAILED {row['scenario']}: {error}")

@@ -84,6 +84,15 @@ SCENARIOS = [
              ("--count", 10_000, "--hold-ms", 500, "--subscribe"), timed=False, rounds=1),
 ]
 
+# Jobs over ROUTER and DEALER: libzmq alone, and a worker of Trestle's own protocol that drains a
+# queue. (name, arguments of zmq_worker; those of Trestle's get the address)
+JOBS = 300_000
+WORK = [
+    ("bare ROUTER to DEALER, 64 B", ("bare", 64, JOBS)),
+    ("bare ROUTER to DEALER and acknowledgements, window 100, 64 B", ("bare-acked", 64, JOBS, 100)),
+    ("router, Trestle's own protocol, window 100, 64 B", ("native", 100)),
+]
+
 # The same work without a broker's work: what the machine itself needs. (name, program, arguments)
 FLOORS = [
     (PAIR, "relay", ("flow", *pairs(1, 0), "--size", SMALL, "--warmup", 20_000)),

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import struct
+import socket
 import subprocess
 import sys
 import tempfile
@@ -143,6 +144,32 @@ def trestle(scenario, shards=1):
             if scenario.bridge:
                 flags = [RECEIVER[scenario.bridge], f"tcp://127.0.0.1:{zmq_port}"]
             yield Running(port, [gateway.process.pid], flags, gateway.admin)
+
+
+@contextlib.contextmanager
+def full_router(jobs, size):
+    """A router endpoint with so many jobs in its queue; yields its address."""
+    port, zmq_port, admin_port = free_ports(3)
+    config = {
+        "endpoints": {
+            "devices": {"plugin": "mqtt", "listen": [f"mqtt://127.0.0.1:{port}"]},
+            "workers": {"plugin": "zmq", "socket": "router", "body": "payload",
+                        "bind": [f"tcp://127.0.0.1:{zmq_port}"]}},
+        "routes": [{"name": "work", "mqtt": "bench/work", "zmq": "work", "to": "workers",
+                    "queue": {"max_messages": jobs, "max_bytes": 1 << 30}}],
+        "admin": {"listen": f"http://127.0.0.1:{admin_port}"},
+        "log": {"level": "warning", "format": "text"},
+    }
+    with tempfile.TemporaryDirectory(prefix="trestle-bench-") as folder:
+        with Gateway(config, folder) as gateway, socket.create_connection(
+                ("127.0.0.1", port)) as publisher:
+            publisher.sendall(b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x00\x00\x00")
+            one = b"\x00\x0abench/work" + b"x" * size
+            batch = (b"\x30" + bytes([len(one)]) + one) * 1000
+            for _ in range(jobs // 1000):
+                publisher.sendall(batch)
+            gateway.wait_metric(jobs, "trestle_route_queue_messages", route="work")
+            yield f"tcp://127.0.0.1:{zmq_port}"
 
 
 @contextlib.contextmanager

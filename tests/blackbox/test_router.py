@@ -1,6 +1,7 @@
 """ROUTER endpoints: work that workers acknowledge, over Majordomo 0.1 and 0.2."""
 
 import json
+import signal
 import time
 
 import pytest
@@ -333,3 +334,43 @@ def test_request_and_response(gateway, raw, worker):
     check_books(one)
 
 
+
+
+def test_a_route_that_is_removed_drains(gateway, raw, worker):
+    """What workers take within the drain time is done; the rest is dropped{route_removed}."""
+    one = gateway(endpoints={"workers": {"socket": "router"}}, routes=[WORK],
+                  drain_timeout_ms=1500)
+    device = raw(one.port)
+    device.connect()
+    for i in range(5):
+        assert device.publish(f"work/{i}", b"%d" % i, 1, packet_id=i + 1) == 0
+    w = worker(one)
+    assert w.recv()[-1] == b"0"
+    one.write_config({**one.config, "routes": []})
+    one.signal(signal.SIGHUP)
+    one.wait_metric(1, "trestle_config_reloads_total", result="ok")
+    w.reply(b"")
+    assert w.recv()[-1] == b"1"
+    one.wait_metric(4, "trestle_messages_dropped_total", endpoint="workers",
+                    reason="route_removed")
+    assert one.metric("trestle_zmq_workers", endpoint="workers") == 1
+
+
+def test_the_end(gateway, raw, worker):
+    """SIGTERM: what a worker is at is waited for, nothing new is lost unseen, workers are told."""
+    one = gateway(endpoints={"workers": {"socket": "router"}}, routes=[WORK])
+    device = raw(one.port)
+    device.connect()
+    w = worker(one)
+    for i in range(3):
+        device.publish(f"work/{i}", b"%d" % i, 1, packet_id=i + 1)
+    assert w.recv()[-1] == b"0"
+    one.signal(signal.SIGTERM)
+    for i in range(3):
+        w.reply(b"")
+        if i < 2:
+            assert w.recv(reconnect=False)[-1] == b"%d" % (i + 1)
+    with pytest.raises(ConnectionResetError):
+        w.recv(reconnect=False)
+    assert one.wait() == 0
+    assert "could not be delivered" not in one.log()

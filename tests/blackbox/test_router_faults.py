@@ -86,7 +86,8 @@ def test_a_worker_that_is_killed_or_stopped(start, raw, context, program, how):
 
 
 def test_a_worker_that_comes_and_goes(start, raw, context):
-    one = start()
+    """Each that has a job when it goes costs the job one attempt."""
+    one = start(max_attempts=1000)
     for _ in range(100):
         dealer = context.socket(zmq.DEALER)
         dealer.connect(one.address("workers"))
@@ -118,7 +119,8 @@ def test_replies_that_are_not_its_own(start, raw, context):
 
 
 def test_a_flood_of_ready(start, raw, context):
-    one = start()
+    """Each second READY sends the worker away, and the job that it had comes back."""
+    one = start(max_attempts=1000)
     dealer = context.socket(zmq.DEALER)
     dealer.connect(one.address("workers"))
     for _ in range(20_000):

@@ -16,7 +16,7 @@ from support.waiting import wait_until
 
 EXAMPLES = ROOT / "plugins/zmq/examples"
 sys.path.insert(0, str(EXAMPLES))
-from native_worker import BYE, CLOSE, DELIVER, HEARTBEAT, WELCOME, Worker  # noqa: E402
+from native_worker import BYE, CLOSE, DELIVER, HEARTBEAT, NACK, REPLY, WELCOME, Worker  # noqa: E402
 
 WORK = route("work", "work/{id}", "encode", to="workers")
 
@@ -89,19 +89,19 @@ def test_nack_extend_and_reply(gateway, raw, worker):
     send_jobs(device, 1)
     w = worker(one)
     (tag, attempt, _), = take(w, 1)
-    w.give_back(tag, delay_ms=200)
+    w.send(NACK, struct.pack(">QIB", tag, 200, 0))
     (tag, attempt, _), = take(w, 1)
     assert attempt == 2
     for _ in range(8):
         assert not w.socket.poll(100) or w.socket.recv_multipart()[0][4] != DELIVER
         w.send(0x07, struct.pack(">Q", tag))  # EXTEND
     assert one.metric("trestle_zmq_leases_expired_total", endpoint="workers") == 0
-    w.give_back(tag, for_good=True, reason=b"unreadable")
+    w.send(NACK, struct.pack(">QIB", tag, 0, 1), b"unreadable")
     assert device.expect(PUBACK).reason(V5) == 0x83
     ask = b"\x08\x00\x07answers"
     device.send(publish(V5, "work/9", b"?", 1, 2, props=ask))
     (tag, _, _), = take(w, 1)
-    w.reply(tag, b"!")
+    w.send(REPLY, struct.pack(">Q", tag), b"!")
     got = [device.read() for _ in range(2)]  # PUBACK and the answer
     assert b"!" in b"".join(g.body for g in got)
 

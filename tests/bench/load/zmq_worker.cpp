@@ -1,5 +1,5 @@
 // Work over ROUTER and DEALER: libzmq alone, and a worker of Trestle's own protocol
-// (plugins/zmq/PROTOCOL.md) that drains a gateway's queue. Prints one line of JSON.
+// (plugins/zmq/PROTOCOL.md) that drains a gateway's queue. Prints RESULT and a line of JSON.
 //
 //   zmq_worker bare SIZE COUNT               a ROUTER sends to a DEALER, each in a thread
 //   zmq_worker bare-acked SIZE COUNT WINDOW  the same; the DEALER acknowledges, the ROUTER keeps
@@ -32,7 +32,7 @@ void* open_socket(void* context, int type) {
 
 void report(const char* what, uint64_t count, Clock::duration took) {
     const double seconds = std::chrono::duration<double>(took).count();
-    std::printf("{\"what\": \"%s\", \"messages\": %llu, \"per_second\": %.0f}\n", what,
+    std::printf("RESULT {\"what\": \"%s\", \"messages\": %llu, \"per_s\": %.0f}\n", what,
                 static_cast<unsigned long long>(count), static_cast<double>(count) / seconds);
 }
 
