@@ -3,8 +3,8 @@
 import contextlib
 import os
 import pathlib
-import struct
 import socket
+import struct
 import subprocess
 import sys
 import tempfile

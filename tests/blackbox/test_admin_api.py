@@ -9,7 +9,7 @@ import urllib.parse
 import jsonschema
 import pytest
 import zmq
-from harness import make_gateway, route
+from harness import route
 from support.majordomo import Worker
 from support.openapi import Description
 from support.waiting import PATIENCE, wait_until
@@ -495,11 +495,3 @@ def test_top_shows_rates_by_route_and_endpoint(api, raw):
     for name in ("devices", "telemetry", "jobs", "ingest", "encode", "hall", "temperatures"):
         assert any(line.startswith(name + " ") for line in lines), name
     assert "\x1b" not in done.stdout
-
-
-def test_top_without_a_server(tmp_path):
-    one = make_gateway(tmp_path)
-    one.write_config()
-    done = subprocess.run([one.program, "top", "--config", one.config_file], capture_output=True,
-                          text=True, timeout=PATIENCE, check=False)
-    assert done.returncode == 1 and "trestle top: " in done.stderr

@@ -234,3 +234,8 @@ def test_schema_in_the_tree_is_the_programs():
     kept = (ROOT / "config/trestle.schema.json").read_text()
     printed = run_program("schema").stdout
     assert kept == printed, "run: trestle schema > config/trestle.schema.json"
+
+
+def test_top_without_a_server(good):
+    done = run_program("top", "--config", good.config_file)
+    assert done.returncode == 1 and "trestle top: " in done.stderr
