@@ -43,10 +43,12 @@ std::vector<size_t> OverlapTree::overlapping(std::string_view filter) const {
     };
     std::vector<Step> steps{{root_.get(), 0, false}};
     while (!steps.empty()) {
-        const auto [node, depth, below_rest] = steps.back();
+        const Step step = steps.back();
         steps.pop_back();
+        const Node* node = step.node;
+        const size_t depth = step.depth;
         take(node->rest);
-        const bool takes_all = below_rest || (depth < wanted.size() && wanted[depth] == "#");
+        const bool takes_all = step.below_rest || (depth < wanted.size() && wanted[depth] == "#");
         if (takes_all || depth == wanted.size()) take(node->here);
         if (!takes_all && depth == wanted.size()) continue;
         const auto enter = [&](const Node& child) {

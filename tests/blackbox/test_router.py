@@ -51,11 +51,11 @@ def test_a_job_waits_for_a_worker_and_is_acknowledged(gateway, raw, worker, prot
     meta = json.loads(meta)
     assert meta["topic"] == "work/7" and meta["client"] == "camera" and meta["attempt"] == 1
     assert len(meta["id"]) >= 16 and meta["qos"] == 1
-    assert one.metric("trestle_route_in_flight", route="work") == 1
+    one.wait_metric(1, "trestle_route_in_flight", route="work")
     check_books(one)
     w.reply(b"done")
     one.wait_metric(1, "trestle_route_messages_total", route="work", outcome="acked")
-    assert one.metric("trestle_route_in_flight", route="work") == 0
+    one.wait_metric(0, "trestle_route_in_flight", route="work")
     assert outcome(one, "sent") == 0
     check_books(one)
 

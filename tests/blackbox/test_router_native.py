@@ -63,7 +63,7 @@ def test_window_and_grouped_acks(gateway, raw, worker):
     assert w.socket.recv_multipart()[0][4] == WELCOME
     jobs = take(w, 10)
     assert [j[2] for j in jobs] == [b"%d" % i for i in range(1, 11)]
-    assert one.metric("trestle_route_in_flight", route="work") == 10
+    one.wait_metric(10, "trestle_route_in_flight", route="work")
     assert not w.socket.poll(100)
     for tag, _, _ in jobs[:5]:
         w.acknowledge(tag)  # the fifth sends them all
@@ -75,7 +75,7 @@ def test_window_and_grouped_acks(gateway, raw, worker):
     w.flush()
     assert [device.expect(PUBACK).packet_id for _ in range(10)] == list(range(6, 16))
     assert len(take(w, 1)) == 1
-    assert one.metric("trestle_route_in_flight", route="work") == 1
+    one.wait_metric(1, "trestle_route_in_flight", route="work")
     w.send(BYE)
     one.wait_metric(10, "trestle_route_queue_messages", route="work")
     wait_until(lambda: len(set(balance_of_route(one.metrics(), "work"))) == 1, "books")
