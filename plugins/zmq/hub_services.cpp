@@ -237,7 +237,8 @@ std::string HubServices::meta_of(const MessageView& message) const {
 void HubServices::read_retained(const std::shared_ptr<const ServiceCall>& call) {
     const auto& [client, body] = *call;
     const bool is_good = (body.size() == 1 || body.size() == 2) && is_valid_topic_filter(body[0]) &&
-                         is_valid_mqtt_utf8(body[0]) && !body[0].starts_with("$share/");
+                         is_valid_mqtt_utf8(body[0]) && !body[0].starts_with("$share/") &&
+                         (body.size() == 1 || body[1].size() <= kMaxTopicBytes);
     if (!is_good) return say(client, "400");
     RetainedCursor cursor;
     cursor.filter = body[0];

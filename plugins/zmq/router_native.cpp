@@ -49,9 +49,11 @@ void RouterEndpoint::take_native_from(Worker& worker, const NativeMessage& messa
     const JobBoard::Frames nothing;
     bool is_known = true;
     const auto each_tag = [&](const auto& act) {
-        for (size_t i = 0; i < message.tag_count(); ++i) {
-            is_known &= act(message.tag_at(i)) != JobBoard::Answer::unknown;
-        }
+        board_.together(at, [&] {
+            for (size_t i = 0; i < message.tag_count(); ++i) {
+                is_known &= act(message.tag_at(i)) != JobBoard::Answer::unknown;
+            }
+        });
     };
     switch (message.kind) {
         case Kind::window:

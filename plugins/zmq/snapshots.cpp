@@ -21,7 +21,8 @@ std::vector<std::string> SnapshotRequests::take_due(uint64_t now_ms) {
             continue;
         }
         due.push_back(one->first);
-        served_[one->first] = now_ms;
+        const auto [place, is_new] = served_.insert_or_assign(one->first, now_ms);
+        if (is_new) served_bytes_ += place->first.size();
         one = waiting_.erase(one);
     }
     forget_served(now_ms);
@@ -35,10 +36,17 @@ uint64_t SnapshotRequests::next_due_ms() const {
 }
 
 void SnapshotRequests::forget_served(uint64_t now_ms) {
-    if (served_.size() > kMostServed) served_.clear();
+    if (served_.size() > kMostServed || served_bytes_ > kMostServedBytes) {
+        served_.clear();
+        served_bytes_ = 0;
+    }
     if (now_ms < next_cleaning_ms_) return;
     next_cleaning_ms_ = now_ms + interval_ms_;
-    std::erase_if(served_, [&](const auto& one) { return one.second + interval_ms_ <= now_ms; });
+    std::erase_if(served_, [&](const auto& one) {
+        if (one.second + interval_ms_ > now_ms) return false;
+        served_bytes_ -= one.first.size();
+        return true;
+    });
 }
 
 SnapshotWalk::SnapshotWalk(RetainedStore& store, const FrameFormat& format,

@@ -28,6 +28,7 @@ class SnapshotRequests {
     static constexpr uint64_t kNothing = UINT64_MAX;
     /// Prefixes whose last time is known; beyond, all are forgotten and may be served sooner.
     static constexpr size_t kMostServed = 100'000;
+    static constexpr size_t kMostServedBytes = 16u << 20;
 
     explicit SnapshotRequests(uint64_t interval_ms) : interval_ms_(interval_ms) {}
 
@@ -47,6 +48,7 @@ class SnapshotRequests {
     uint64_t interval_ms_;
     std::unordered_map<std::string, uint64_t> waiting_;  // due
     std::unordered_map<std::string, uint64_t> served_;   // when; of the last interval or so
+    size_t served_bytes_ = 0;                            // of their prefixes
     uint64_t next_cleaning_ms_ = 0;
 };
 

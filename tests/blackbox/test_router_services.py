@@ -198,6 +198,7 @@ def test_retained(gateway, raw, peers):
     assert status == b"200" and got == wanted
     assert first.ask(b"mqtt.retained", b"a/#/b") == [b"400"]
     assert first.ask(b"mqtt.retained", b"nothing/#") == [b"200", b""]
+    assert first.ask(b"mqtt.retained", b"state/+", b"x" * 65_536) == [b"400"], "no topic is as long"
     first.send(b"mqtt.retained", b"state/+", b"\x00\xff//a place that never was")
     assert first.recv()[0]
     wait_until(lambda: one.running, "it runs on")

@@ -83,7 +83,7 @@ void JobBoard::look_at(Service& service) {
 
 // At the end of every call from outside.
 void JobBoard::work_off(At at) {
-    while (!due_.empty()) {
+    while (!due_.empty() && !is_held_) {
         Service& service = *due_.back();
         due_.pop_back();
         service.is_due = false;

@@ -99,7 +99,7 @@ class JobBoard {
     /// Whether a worker would get a job for the service at once.
     [[nodiscard]] bool has_free_worker(std::string_view service) const;
 
-    // Workers. `Worker` pointers are good until the next call.
+    // Workers. `Worker` pointers are good until the next call, or until `together` ends.
 
     [[nodiscard]] Worker* find(std::string_view peer);
     struct Newcomer {
@@ -137,6 +137,15 @@ class JobBoard {
         Frames reason = {};
     };
     Answer give_back(At at, Worker& worker, uint64_t tag, const GiveBack& how);
+    /// Takes several answers of one worker. What they make room for is handed out after the last:
+    /// whoever cannot be reached then leaves then.
+    template <class Take>
+    void together(At at, Take&& take) {
+        is_held_ = true;
+        take();
+        is_held_ = false;
+        work_off(at);
+    }
     /// Tells every worker to go; what they hold comes back.
     void dismiss_all(At at);
 
@@ -199,6 +208,7 @@ class JobBoard {
     JobsByDelay by_delay_;
     LeasesByDue by_due_;
     std::vector<Service*> due_;
+    bool is_held_ = false;  // nothing is handed out
     uint64_t next_beat_ms_ = kNever;
 };
 

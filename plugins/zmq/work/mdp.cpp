@@ -14,6 +14,8 @@ constexpr std::string_view kClient2 = "MDPC02";
 constexpr std::string_view kWorker2 = "MDPW02";
 // A REQ socket puts one or two frames in front; proxies between add one each.
 constexpr size_t kMostEnvelope = 8;
+// They are routing ids and numbers of requests. A request that waits keeps them.
+constexpr size_t kLongestEnvelopeFrame = 255;
 constexpr size_t kTagText = 16;
 
 using Kind = PeerMessage::Kind;
@@ -91,6 +93,8 @@ PeerMessage read_mdp(FrameView frames) {
         place = static_cast<size_t>(empty - head.begin()) + 1;
         if (place == frames.size()) return message;
         message.envelope = frames.first(place);
+        const auto is_too_long = [](auto frame) { return frame.size() > kLongestEnvelopeFrame; };
+        if (std::ranges::any_of(message.envelope, is_too_long)) return message;
     }
     const std::string_view header = frames[place];
     const FrameView rest = frames.subspan(place + 1);

@@ -196,6 +196,26 @@ class JobBoardTest : public testing::Test {
 
 using Strings = std::vector<std::string>;
 
+// The first answer makes room, and what is handed out for it finds the worker gone.
+TEST_F(JobBoardTest, AWorkerStaysUntilAllItsAnswersAreTaken) {
+    Worker& slow = worker("slow", 3);
+    for (const char* payload : {"1", "2", "3", "4"}) publish("t/1", payload);
+    const auto held = outside_.handed;
+    ASSERT_EQ(3U, held.size());
+    outside_.unreachable = {"slow"};
+    board_.together(at(), [&] {
+        for (size_t i = 0; i < 2; ++i) {
+            EXPECT_EQ(JobBoard::Answer::settled, board_.reply(at(), slow, held[i].tag, {}));
+            ASSERT_EQ(&slow, board_.find("slow"));
+        }
+    });
+    EXPECT_EQ(2U, books_.ledger.acked->value());
+    EXPECT_EQ(nullptr, board_.find("slow"));
+    outside_.unreachable = {};
+    worker("next", 3);
+    EXPECT_EQ((Strings{"1", "2", "3", "3", "4"}), payloads());
+}
+
 TEST_F(JobBoardTest, WorkersTakeTurnsAndGetWhatTheirWindowHolds) {
     worker("a", 2);
     worker("b", 1);

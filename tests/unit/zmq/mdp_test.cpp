@@ -39,6 +39,16 @@ TEST(Mdp, RepliesWithAndWithoutABody) {
     EXPECT_EQ(Kind::reply, kind_of({"", "MDPW01", "\x03", "tag"}));
 }
 
+// A request that waits keeps them, beside the bytes that its queue counts.
+TEST(Mdp, AnEnvelopeIsMadeOfRoutingIds) {
+    const std::string longest(255, 'x');
+    const std::string too_long(256, 'x');
+    EXPECT_EQ(Kind::request, kind_of({longest, "", "MDPC01", "echo", "x"}));
+    EXPECT_EQ(Kind::bad, kind_of({too_long, "", "MDPC01", "echo", "x"}));
+    EXPECT_EQ(Kind::bad, kind_of({"1234", too_long, "", "MDPC02", "\x01", "echo", "x"}));
+    EXPECT_EQ(Kind::bad, kind_of({too_long, "", "MDPW01", "\x04"}));
+}
+
 TEST(Mdp, ClientsBehindReqSockets) {
     const Views dealer{"", "MDPC01", "echo", "x"};
     EXPECT_EQ(1U, read_mdp(dealer).envelope.size());

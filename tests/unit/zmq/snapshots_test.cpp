@@ -29,6 +29,25 @@ TEST(SnapshotRequests, APrefixIsServedOncePerInterval) {
     EXPECT_EQ(9000U, requests.next_due_ms());
 }
 
+// Long ones, as somebody who wants to use up memory would send, are forgotten instead.
+TEST(SnapshotRequests, PrefixesServedAreRememberedUpToABound) {
+    constexpr size_t kLong = 1u << 20;
+    SnapshotRequests requests(1000);
+    for (char c = 0; c < 17; ++c) {
+        std::string prefix(kLong, c);
+        EXPECT_TRUE(requests.ask(prefix, 5000));
+        EXPECT_EQ(1U, requests.take_due(5000).size());
+        EXPECT_TRUE(requests.ask(prefix, 5001));
+        const bool is_forgotten = (c + 1U) * kLong > SnapshotRequests::kMostServedBytes;
+        EXPECT_EQ(is_forgotten ? 5001U : 6000U, requests.next_due_ms());
+        requests.forget(prefix);
+    }
+    requests.ask("a", 5100);
+    EXPECT_EQ((Prefixes{"a"}), requests.take_due(5100));
+    requests.ask("a", 5101);
+    EXPECT_EQ(6100U, requests.next_due_ms()) << "what is short is remembered again";
+}
+
 struct Walked : testing::Test {
     RoutePtr route(const std::string& mqtt, const std::string& zmq, bool snapshot = true) {
         RouteOptions options;
