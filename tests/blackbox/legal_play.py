@@ -193,7 +193,8 @@ class Play:
             if topic_filter.startswith("$share/"):
                 actor.unsubscribe(topic_filter)
         actor.leave(politely)
-        if not politely:  # the will tells that the broker has noticed
+        # The will tells that the broker has noticed; when others get it, nobody's answer tells.
+        if not politely:
             self.watcher.wait_message(f"wills/{actor.name}")
         if not self.lasting[actor]:
             actor.subscriptions.clear()
@@ -240,7 +241,8 @@ class Play:
             if one in self.sharers:
                 shared.update(message.payload for message in one.inbox)
             else:
-                mine = {self.shown(one, message) for message in one.inbox}
+                mine = {self.shown(one, message) for message in one.inbox
+                        if one is self.watcher or not message.topic.startswith("wills/")}
             one.inbox.clear()
             if mine:
                 step.append([one.name.rsplit("-", 1)[1], sorted(mine, key=repr)])
