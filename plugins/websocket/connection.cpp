@@ -125,7 +125,7 @@ void Connection::frame_ends() {
 }
 
 void Connection::control_ends() {
-    if (frame_.opcode == Opcode::ping) return send(Opcode::pong, control_);
+    if (frame_.opcode == Opcode::ping) return answer_ping();
     if (frame_.opcode != Opcode::close) return;
     const auto said = read_close(control_);
     if (!said) {
@@ -140,6 +140,17 @@ void Connection::control_ends() {
         return stream_->close();
     }
     end(said->code, {}, "closed by the peer, code " + std::to_string(static_cast<int>(said->code)));
+}
+
+// To one that does not take what we send, only the latest ping is answered (section 5.5.3), when it
+// takes something again: pings without end do not fill the memory.
+void Connection::answer_ping() {
+    if (stream_->congested()) {
+        owed_pong_ = control_;
+    } else {
+        owed_pong_.reset();
+        send(Opcode::pong, control_);
+    }
 }
 
 void Connection::message_ends() {
@@ -206,6 +217,7 @@ void Connection::send(Opcode opcode, std::string_view payload) {
 
 void Connection::on_output_drained() {
     heard_ = true;  // it takes what we send
+    if (const auto pong = std::exchange(owed_pong_, std::nullopt)) send(Opcode::pong, *pong);
     if (state_ == State::open && user_ != nullptr) user_->on_drained();
 }
 

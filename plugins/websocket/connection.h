@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -109,6 +110,7 @@ class Connection final : public ByteStreamHandler {
     size_t take_payload(std::string_view bytes);
     void frame_ends();
     void control_ends();
+    void answer_ping();
     void message_ends();
     void give_message(std::string_view message);
     void give_data();
@@ -133,7 +135,8 @@ class Connection final : public ByteStreamHandler {
     OutBuffer input_;            // data that the user has not got; borrowed while there is some
     size_t checked_ = 0;         // of input_, known to be UTF-8
     std::string control_;
-    std::string why_;  // why it ended
+    std::optional<std::string> owed_pong_;  // until the output has room
+    std::string why_;                       // why it ended
     size_t backlog_before_ = 0;
     Opcode message_opcode_ = Opcode::binary;
     State state_ = State::open;

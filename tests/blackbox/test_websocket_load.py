@@ -3,6 +3,7 @@ cut connections, the end of the server; and the books afterwards."""
 
 import json
 import socket
+import urllib.request
 
 import pytest
 import websockets
@@ -68,9 +69,9 @@ def test_a_route_that_stays_full_is_told(web, open_json):
 class SlowReader:
     """A JSON client that says what it wants and reads nothing."""
 
-    def __init__(self, gateway, frames):
+    def __init__(self, gateway, frames, receive_buffer=4096):
         self.socket = socket.socket()
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(20)
         self.socket.connect(("127.0.0.1", gateway.port_of("web")))
         self.socket.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
@@ -78,9 +79,31 @@ class SlowReader:
                             b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
         while b"\r\n\r\n" not in self.socket.recv(4096):
             pass
+        self.rest = b""
+        self.send(frames)
+
+    def send(self, frames):
+        """All at once."""
+        out = b""
         for frame in frames:
             data = json.dumps(frame).encode()
-            self.socket.sendall(bytes([0x81, 0x80 | len(data)]) + b"\0\0\0\0" + data)
+            out += bytes([0x81, 0x80 | len(data)]) + b"\0\0\0\0" + data
+        self.socket.sendall(out)
+
+    def take(self, size):
+        while len(self.rest) < size:
+            more = self.socket.recv(1 << 20)
+            assert more, "the server has closed the connection"
+            self.rest += more
+        taken, self.rest = self.rest[:size], self.rest[size:]
+        return taken
+
+    def frame(self):
+        """(opcode, payload) of the next one."""
+        first, size = self.take(2)
+        if size > 125:
+            size = int.from_bytes(self.take(2 if size == 126 else 8), "big")
+        return first & 15, self.take(size)
 
 
 def flood(gateway, raw, megabytes=16):
@@ -134,6 +157,35 @@ def test_answers_that_nobody_reads_stop_the_reading(web):
             slow.socket.sendall(frame * 10_000)
     slow.socket.close()
     one.wait_metric(0, "trestle_connections", endpoint="web")
+
+
+def test_a_flood_does_not_keep_a_client_from_being_heard(web, raw):
+    one = web(max_write_buffer=4096)
+    slow = SlowReader(one, [{"op": "subscribe", "id": 0, "filter": "flood/#"}], 1 << 18)
+    one.wait_metric(1, "trestle_subscriptions")
+    flood(one, raw, 40).publish("flood/last", b"last", 1, packet_id=100)
+    slow.send([{"op": "ping", "id": id} for id in (1, 2)])
+    seen = []
+    while True:
+        frame = json.loads(slow.frame()[1])
+        if frame.get("topic") == "flood/last":
+            break
+        seen.append(frame.get("id"))
+    assert [id for id in seen if id is not None] == [0, 1, 2]
+    slow.socket.close()
+
+
+def test_a_client_that_says_goodbye_is_sent_nothing_more(web, raw):
+    one = web()
+    leaving = SlowReader(one, [{"op": "subscribe", "id": 1, "filter": "x"}])
+    assert json.loads(leaving.frame()[1])["ok"]
+    leaving.socket.sendall(bytes([0x88, 0x82]) + b"\0\0\0\0" + (1000).to_bytes(2, "big"))
+    assert leaving.frame() == (8, (1000).to_bytes(2, "big"))
+    device = raw(one.port, V5)
+    device.connect()
+    device.publish("x", b"late", 1, packet_id=1)
+    assert one.metric("trestle_session_matched_total", endpoint="web") == 0
+    leaving.socket.close()
 
 
 def test_compression(web, open_json):
@@ -198,6 +250,22 @@ def test_the_servers_end_is_told(web, open_json, raw):
     client.message()
     one.stop()
     assert client.wait_closed() == 1001
+
+
+def test_an_operator_ends_a_connection(web, open_json):
+    one = web()
+    client = open_json(url(one))
+    client.done("ping")
+    clients = f"{one.admin}/api/v1/clients"
+    with urllib.request.urlopen(clients) as answer:
+        (seen,) = json.load(answer)["items"]
+    assert (seen["endpoint"], seen["protocol"]) == ("web", "JSON over WebSocket")
+    assert seen["address"].startswith("127.0.0.1:")
+    order = urllib.request.Request(f"{clients}/{seen['client_id']}", method="DELETE")
+    with urllib.request.urlopen(order) as answer:
+        assert answer.status == 204
+    assert client.wait_closed() == 1008
+    assert client.socket.close_reason == "an operator has ended the connection"
 
 
 def test_cut_connections_leave_nothing(web, open_json, raw):

@@ -7,6 +7,12 @@
 
 namespace trestle::websocket::json {
 
+namespace {
+
+constexpr size_t kLargestKept = 1u << 20;  // of the memory that a large message needed
+
+}  // namespace
+
 Client::Client(Service& service, std::unique_ptr<Connection> connection)
     : service_(service),
       options_(service.options()),
@@ -51,7 +57,9 @@ void Client::cut(std::string_view why) {
     connection_->abort(why);
 }
 
-void Client::take_over() { close(CloseCode::policy, "the session was ended from elsewhere"); }
+void Client::take_over() { close(CloseCode::policy, "another client uses the same client id"); }
+
+void Client::send_away() { close(CloseCode::policy, "an operator has ended the connection"); }
 
 ConnectionReport Client::report() const {
     ConnectionReport report;
@@ -79,6 +87,7 @@ bool Client::writable() const {
 bool Client::send(const OutgoingPublish& publish) {
     static thread_local std::string text;
     text.clear();
+    if (text.capacity() > kLargestKept) text.shrink_to_fit();
     append_message(text, {publish.message, publish.qos, publish.retain, publish.packet_id,
                           shard_.now_ms(), publish.subscription_ids});
     counters_.messages_sent[static_cast<size_t>(publish.qos)]->add(cell());
@@ -102,8 +111,10 @@ void Client::on_queue_full() {
 
 void Client::on_drained() {
     if (entry_ == nullptr) return;
-    session().pump();
+    // First: what waits in the queue may use up the room again, time after time, and the client
+    // must be able to say that it wants no more.
     adjust_reading();
+    session().pump();
 }
 
 bool Client::answer_request(std::string_view id, const MessageView& response) {

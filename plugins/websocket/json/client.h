@@ -40,11 +40,13 @@ class Client final : public SessionSink,
     void on_queue_full() override;
     // SessionHolder
     void take_over() override;
+    void send_away() override;
     [[nodiscard]] ConnectionReport report() const override;
     // AckReceiver
     void on_settled(uint64_t token, Outcome outcome) override;
     // ConnectionUser
     void on_message(std::string_view message, bool is_text) override;
+    void on_ending() override { end(); }
     void on_drained() override;
     void on_closed(std::string_view why) override;
     // RequestOwner

@@ -116,7 +116,8 @@ Fault take_property(const std::string& key, const Json& value, ApplicationProper
         return {};
     }
     if (key == "user_properties") return take_user_properties(value, writer);
-    return bad("there is no property \"" + key.substr(0, 64) +
+    const std::string_view start = std::string_view(key).substr(0, 64);
+    return bad("there is no property \"" + key.substr(0, whole_utf8(start).value_or(0)) +
                "\"; one of your own goes into user_properties");
 }
 

@@ -76,6 +76,37 @@ TEST_F(FramesTest, FragmentsWithPingsBetween) {
     EXPECT_TRUE(pong);
 }
 
+TEST_F(FramesTest, PongsThatNobodyReadsDoNotPileUp) {
+    start();
+    Client client(port());
+    ASSERT_TRUE(client.upgrade());
+    constexpr int kPings = 400'000;  // 50 MB of pongs; buffers of ours and the kernel's hold less
+    std::string last;
+    for (int i = 0; i < kPings;) {
+        std::string many;
+        for (const int end = i + 1000; i < end; ++i) {
+            last = std::to_string(i) + std::string(118, '.');
+            many += frame(kPing, last);
+        }
+        client.send(many);
+    }
+    client.send(frame(kBinary, "x"));
+    int pongs = 0;
+    bool echo = false;
+    std::string answered;
+    while (answered != last || !echo) {
+        const auto one = client.next();
+        ASSERT_TRUE(one);
+        if (one->opcode() == kPong) {
+            ++pongs;
+            answered = one->payload;
+        } else {
+            echo = true;
+        }
+    }
+    EXPECT_LT(pongs, kPings);
+}
+
 TEST_F(FramesTest, ByteByByte) {
     start();
     Client client(port());

@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 
 #include "core/properties.h"
+#include "core/utf8.h"
 #include "websocket/json/frames_out.h"
 #include "websocket/json/members.h"
+#include "websocket/json/operation.h"
 
 namespace trestle::websocket::json {
 namespace {
@@ -43,6 +45,20 @@ TEST(Members, EveryFaultHasItsName) {
     for (size_t i = 1; i < kMostMembers; ++i) many += ",\"k" + std::to_string(i) + "\":0";
     EXPECT_EQ(read_members(many + "}").status, Status::good);
     EXPECT_EQ(read_members(many + ",\"one\":0}").status, Status::too_many);
+}
+
+// A client fails the connection over text that is not UTF-8.
+TEST(Operations, AFaultThatQuotesIsCutBetweenCharacters) {
+    for (size_t before = 60; before <= 64; ++before) {
+        Operation op;
+        const Fault fault = read_operation(R"({"op":"publish","id":1,"topic":"a","properties":{")" +
+                                               std::string(before, 'x') +
+                                               "\xf0\x9f\x98\x80\xf0\x9f\x98\x80" + R"(":1}})",
+                                           op);
+        EXPECT_EQ(fault.code, Code::bad_request);
+        EXPECT_TRUE(is_plain_utf8(fault.sentence)) << before;
+        EXPECT_NE(fault.sentence.find(std::string(before, 'x')), std::string::npos);
+    }
 }
 
 TEST(FramesOut, AMessageWithEverything) {
