@@ -3,6 +3,7 @@
 #include "core/base64.h"
 #include "core/properties.h"
 #include "core/utf8.h"
+#include "server/json_reader.h"
 
 namespace trestle {
 
@@ -40,6 +41,11 @@ ordered_json properties_json(std::string_view properties) {
     });
     if (!user.empty()) out["user"] = std::move(user);
     return out;
+}
+
+bool read_body(std::string_view text, nlohmann::json& body) {
+    std::vector<JsonProblem> problems;
+    return read_json(text, false, body, problems);
 }
 
 std::optional<std::string> payload_of(const nlohmann::json& body, std::string& expected) {

@@ -23,6 +23,10 @@ std::string_view payload_shown(std::string_view payload);
 /// `correlation_data` (base64), `payload_format`, `user` (a list of pairs).
 nlohmann::ordered_json properties_json(std::string_view properties);
 
+/// The body of a request. False: not JSON, or of more levels than anybody needs: what is nested by
+/// the thousand would use up the stack of whoever copies or writes it.
+bool read_body(std::string_view text, nlohmann::json& body);
+
 /// The payload of `{"payload": ..., "encoding": "utf8" | "base64" | "json"}`; without `encoding` a
 /// string is itself, and any other value is JSON. Nothing, and what was expected, when it is wrong.
 std::optional<std::string> payload_of(const nlohmann::json& body, std::string& expected);

@@ -1,6 +1,7 @@
 // What operators do to the whole: config as loaded, reload, log level, drain.
 #include "plugin_api/log.h"
 #include "server/api/api_host.h"
+#include "server/api/message_json.h"
 #include "server/config.h"
 #include "server/http_answer.h"
 
@@ -30,9 +31,9 @@ HttpResponse log_answer(ApiHost& host) {
 }
 
 HttpResponse set_log(ApiHost& host, const HttpRequest& request) {
-    const json body = json::parse(request.body, nullptr, false);
-    const bool is_right =
-        body.is_object() && body.size() == 1 && body.contains("level") && body["level"].is_string();
+    json body;
+    const bool is_right = read_body(request.body, body) && body.is_object() && body.size() == 1 &&
+                          body.contains("level") && body["level"].is_string();
     const auto level = is_right ? log_level_from(body["level"].get<std::string>()) : std::nullopt;
     if (!level) {
         return http_problem(400,

@@ -51,9 +51,9 @@ std::string take_topic(const json& body, std::string& topic) {
 
 Parsed parse(std::string_view text) {
     Parsed parsed;
-    const json body = json::parse(text, nullptr, false);
-    if (!body.is_object()) {
-        parsed.fault = "The body: expected a JSON object.";
+    json body;
+    if (!read_body(text, body) || !body.is_object()) {
+        parsed.fault = "The body: expected a JSON object of at most 64 levels.";
         return parsed;
     }
     for (const auto& [key, value] : body.items()) {

@@ -76,8 +76,9 @@ void TailTap::close() {
     waiting_.clear();
 }
 
-/// One reader: its tap, its stream, and a status every second, which also finds dead peers.
-class TailApi::Reader {
+/// One reader: its tap, its stream, and a status every second, which also finds dead peers. What is
+/// due for it in the loop already when it ends finds nobody.
+class TailApi::Reader : public std::enable_shared_from_this<Reader> {
  public:
     Reader(TailApi& owner, std::string filter, uint32_t rate)
         : owner_(owner),
@@ -93,7 +94,7 @@ class TailApi::Reader {
 
     /// False: refused, and answered.
     bool start(const HttpReplyPtr& reply) {
-        stream_ = reply->stream("text/event-stream", [this] { owner_.end(this); });
+        stream_ = reply->stream("text/event-stream", [this] { end(); });
         if (!stream_) return false;
         owner_.host_.gateway()->hub().add_tap(tap_);
         tell_status();
@@ -106,15 +107,17 @@ class TailApi::Reader {
         for (const auto& item : tap_->take()) {
             text += event_text("message", json_of(item, *owner_.host_.gateway()));
         }
-        if (!text.empty() && !stream_->write(text)) owner_.end(this);
+        if (!text.empty() && !stream_->write(text)) end();
     }
+    void end() { owner_.end(weak_from_this()); }
     void tell_status() {
         timer_.expires_after(kStatusInterval);
-        timer_.async_wait([this](const boost::system::error_code& error) {
-            if (!error) tell_status();
+        timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+            const auto self = weak.lock();
+            if (self && !error) self->tell_status();
         });
         const ordered_json status{{"filter", tap_->filter()}, {"skipped", tap_->skipped()}};
-        if (!stream_->write(event_text("status", status))) owner_.end(this);
+        if (!stream_->write(event_text("status", status))) end();
     }
 
     TailApi& owner_;
@@ -151,15 +154,14 @@ void TailApi::begin(const HttpRequest& request, const HttpReplyPtr& reply) {
         return reply->send(
             http_problem(503, "As many tails as admin.max_tails allows are open already."));
     }
-    auto reader = std::make_unique<Reader>(*this, filter, static_cast<uint32_t>(rate));
+    auto reader = std::make_shared<Reader>(*this, filter, static_cast<uint32_t>(rate));
     if (reader->start(reply)) readers_.push_back(std::move(reader));
 }
 
-void TailApi::end(const Reader* reader) {
+void TailApi::end(std::weak_ptr<Reader> reader) {
     // Later: whoever calls is still on the stack.
-    boost::asio::post(host_.io(), [this, reader] {
-        std::erase_if(readers_, [&](const auto& one) { return one.get() == reader; });
-    });
+    boost::asio::post(host_.io(),
+                      [this, reader = std::move(reader)] { std::erase(readers_, reader.lock()); });
 }
 
 }  // namespace trestle

@@ -63,10 +63,10 @@ class TailApi {
  private:
     class Reader;
     void begin(const HttpRequest& request, const HttpReplyPtr& reply);
-    void end(const Reader* reader);
+    void end(std::weak_ptr<Reader> reader);
 
     ApiHost& host_;
-    std::vector<std::unique_ptr<Reader>> readers_;
+    std::vector<std::shared_ptr<Reader>> readers_;
 };
 
 }  // namespace trestle

@@ -54,6 +54,22 @@ TEST(Query, TellsTheFirstThingThatIsWrong) {
     EXPECT_EQ(fault(many, number), "The query has too many values.");
 }
 
+// Copying or writing a value that is nested so deep would use up the stack.
+TEST(Body, IsJsonOfFewLevels) {
+    const auto nested = [](size_t levels) {
+        return R"({"payload": )" + std::string(levels, '[') + std::string(levels, ']') + "}";
+    };
+    json body;
+    ASSERT_TRUE(read_body(nested(63), body));
+    std::string expected;
+    EXPECT_EQ(payload_of(body, expected), std::string(63, '[') + std::string(63, ']'));
+    EXPECT_FALSE(read_body(nested(64), body));
+    EXPECT_FALSE(read_body(nested(30'000), body));
+    EXPECT_FALSE(read_body("", body));
+    EXPECT_FALSE(read_body(R"({"payload": "\xff"})", body));
+    EXPECT_FALSE(read_body("{} {}", body));
+}
+
 struct Item {
     std::string key;
 };
