@@ -119,16 +119,19 @@ WebSocketTest::WebSocketTest(size_t shards)
 }
 
 WebSocketTest::~WebSocketTest() {
-    // The clients have gone by now: nothing may stay behind.
+    expect_all_gone();
+    ShardPool::run_on(pool_[0], [&] { endpoint_->stop_listening(); });
+    pool_.stop();
+    endpoint_.reset();
+}
+
+void WebSocketTest::expect_all_gone() {
     const auto& endpoint = dynamic_cast<websocket::WebSocketEndpoint&>(*endpoint_);
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     while (endpoint.connections() != 0 && std::chrono::steady_clock::now() < deadline) {
         for (size_t i = 0; i < pool_.size(); ++i) ShardPool::run_on(pool_[i], [] {});
     }
     EXPECT_EQ(endpoint.connections(), 0u);
-    ShardPool::run_on(pool_[0], [&] { endpoint_->stop_listening(); });
-    pool_.stop();
-    endpoint_.reset();
 }
 
 void WebSocketTest::start() {

@@ -112,6 +112,8 @@ class WebSocketTest : public testing::Test {
         return count("trestle_websocket_protocol_errors_total", reason);
     }
     void stop();
+    /// The clients have gone: nothing of theirs may stay behind.
+    void expect_all_gone();
 
     Seen seen_;
     Hub hub_;

@@ -128,6 +128,7 @@ TEST_F(HandshakeTest, CountsClientsThatGoAway) {
         client.half_close();
         EXPECT_TRUE(client.ended());
     }
+    expect_all_gone();
     EXPECT_EQ(failures("gone"), 1u);
 }
 
