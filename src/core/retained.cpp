@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/text_hash.h"
 #include "core/topic.h"
 
 namespace trestle {
@@ -29,6 +30,11 @@ RetainedTree::~RetainedTree() {
     }
 }
 
+RetainedTree::Node* RetainedTree::find(std::string_view topic) const {
+    return by_topic_.find(text_hash(topic),
+                          [&](const Node& node) { return node.message->view().topic == topic; });
+}
+
 RetainedTree::Node& RetainedTree::make(std::string_view topic) {
     Node* node = root_.get();
     std::string_view level;
@@ -42,17 +48,6 @@ RetainedTree::Node& RetainedTree::make(std::string_view topic) {
     return *node;
 }
 
-RetainedTree::Node* RetainedTree::find(std::string_view topic) {
-    Node* node = root_.get();
-    std::string_view level;
-    for (LevelReader levels(topic); levels.next(level);) {
-        const auto child = node->children.find(level);
-        if (child == node->children.end()) return nullptr;
-        node = child->second.get();
-    }
-    return node;
-}
-
 void RetainedTree::overtake(std::string_view topic) {
     if (messages() == 0) return;
     const std::lock_guard guard(mutex_);
@@ -62,7 +57,7 @@ void RetainedTree::overtake(std::string_view topic) {
 MessagePtr RetainedTree::current(std::string_view topic, uint64_t now_ms) {
     const std::lock_guard guard(mutex_);
     const Node* node = find(topic);
-    if (node == nullptr || !node->message || node->is_overtaken) return nullptr;
+    if (node == nullptr || node->is_overtaken) return nullptr;
     return node->message->view().expires_at_ms > now_ms ? node->message : nullptr;
 }
 
@@ -94,8 +89,20 @@ void RetainedTree::erase(std::string_view topic) {
     }
 }
 
+void RetainedTree::put(Node& node, const MessagePtr& message, uint64_t publisher) {
+    const MessageView& view = message->view();
+    messages_.fetch_add(1, std::memory_order_relaxed);
+    bytes_.fetch_add(view.size(), std::memory_order_relaxed);
+    if (view.expires_at_ms != kNeverExpires) expiring_.insert({view.expires_at_ms, message.get()});
+    node.message = message;
+    node.publisher = publisher;
+    node.is_overtaken = false;
+    by_topic_.insert(text_hash(view.topic), &node);
+}
+
 void RetainedTree::forget_message(Node& node) {
     const MessageView& view = node.message->view();
+    by_topic_.erase(text_hash(view.topic), &node);
     messages_.fetch_sub(1, std::memory_order_relaxed);
     bytes_.fetch_sub(view.size(), std::memory_order_relaxed);
     if (view.expires_at_ms != kNeverExpires) {
@@ -107,25 +114,20 @@ void RetainedTree::forget_message(Node& node) {
 RetainedStore::Kept RetainedTree::keep(const MessagePtr& message, uint64_t publisher) {
     const MessageView& view = message->view();
     const std::lock_guard guard(mutex_);
+    Node* known = find(view.topic);
     if (view.payload.empty()) {
-        erase(view.topic);
+        if (known != nullptr) erase(view.topic);
         return Kept::cleared;
     }
-    Node& node = make(view.topic);
-    if (node.message) forget_message(node);
-    if (messages() >= limits_.max_messages || bytes() + view.size() > limits_.max_bytes) {
-        node.message = message;  // for a moment: erasing works on a topic that has one
-        messages_.fetch_add(1, std::memory_order_relaxed);
-        bytes_.fetch_add(view.size(), std::memory_order_relaxed);
-        erase(view.topic);
+    const size_t freed = known != nullptr ? known->message->view().size() : 0;
+    if (messages() + (known == nullptr ? 1 : 0) > limits_.max_messages ||
+        bytes() - freed + view.size() > limits_.max_bytes) {
+        if (known != nullptr) erase(view.topic);
         return Kept::full;
     }
-    if (view.expires_at_ms != kNeverExpires) expiring_.insert({view.expires_at_ms, message.get()});
-    node.message = message;
-    node.publisher = publisher;
-    node.is_overtaken = false;
-    messages_.fetch_add(1, std::memory_order_relaxed);
-    bytes_.fetch_add(view.size(), std::memory_order_relaxed);
+    Node& node = known != nullptr ? *known : make(view.topic);
+    if (known != nullptr) forget_message(node);
+    put(node, message, publisher);
     return Kept::stored;
 }
 

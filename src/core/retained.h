@@ -21,6 +21,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/flat_table.h"
 #include "core/message.h"
 
 namespace trestle {
@@ -110,14 +111,16 @@ class RetainedTree final : public RetainedStore {
     /// In order, so that a walk can go on from a place that may be gone by then.
     using Children = std::map<std::string, std::unique_ptr<Node>, std::less<>>;
 
+    [[nodiscard]] Node* find(std::string_view topic) const;
     Node& make(std::string_view topic);
-    Node* find(std::string_view topic);
+    void put(Node& node, const MessagePtr& message, uint64_t publisher);
     void erase(std::string_view topic);
     void forget_message(Node& node);
 
     RetainedLimits limits_;
     std::mutex mutex_;
     std::unique_ptr<Node> root_;
+    FlatTable<Node> by_topic_;  // those with a message: replacing one costs the same among millions
     std::set<std::pair<uint64_t, const Message*>> expiring_;  // by time; those that expire at all
     std::atomic<size_t> messages_{0};
     std::atomic<size_t> bytes_{0};
