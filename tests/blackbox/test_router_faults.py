@@ -224,6 +224,7 @@ def test_the_port_is_taken(gateway):
                                            "bind": [f"tcp://127.0.0.1:{port}"]}}, routes=[WORK])
 
 
+@pytest.mark.unsanitized
 def test_descriptors_run_out(start, raw, context):
     """More connections than descriptors: those that are there work on, and when some close, new
     ones come in again."""

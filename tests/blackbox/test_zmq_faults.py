@@ -82,6 +82,7 @@ def device_of(one, raw):
     return device
 
 
+@pytest.mark.unsanitized
 def test_a_subscriber_that_never_reads(gateway, raw, sockets, process):
     """It loses messages, nobody else does; what it may hold is bounded by send_hwm."""
     one = gateway(endpoints={"out": {"socket": "pub", "send_hwm": 100}}, routes=[READINGS])
@@ -192,6 +193,7 @@ def test_connections_that_say_nothing_are_no_peers(gateway, raw):
     assert one.metric("trestle_zmq_peers", endpoint="out") == 0
 
 
+@pytest.mark.unsanitized
 def test_no_descriptors_left(gateway, raw, sockets):
     """Those who are connected go on; when descriptors are free again, others get in."""
     one = gateway(endpoints={"out": {"socket": "pub", "handshake_timeout_ms": 60_000}},

@@ -16,6 +16,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("TRESTLE_BUILD", ROOT / "build/release"))
 PROGRAM = BUILD / "bin/trestle"
 
+
+def is_sanitized():
+    """Whether the build has a sanitizer: it needs memory and descriptors of its own."""
+    cache = BUILD / "CMakeCache.txt"
+    return cache.exists() and bool(re.search(r"^TRESTLE_SANITIZE:\w+=.", cache.read_text(), re.M))
+
+
 SANITIZER_REPORT = re.compile(
     r"(ERROR|WARNING): (Address|Leak|Thread|Memory)Sanitizer|runtime error:|Assertion .* failed")
 
