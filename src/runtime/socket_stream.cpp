@@ -17,6 +17,7 @@ constexpr uint64_t kLingerTimeMs =
     1'000;                                // for the peer to close, so that it can read all we wrote
 constexpr size_t kSmallRest = 16 * 1024;  // copied in front of the next read
 constexpr size_t kFlushAt = 256 * 1024;
+constexpr size_t kFlushPerTurn = 16u << 20;  // then the shard looks at its other connections
 
 std::string error_text(int error) { return std::strerror(error); }
 
@@ -141,13 +142,18 @@ void SocketStream::resume_reading() {
 
 void SocketStream::end_of_turn() {
     flush_due_ = false;
+    flushed_ = 0;
     write_and_tell();
 }
 
-// The caller is in the middle of writing: it hears of a drained output at the end of the turn.
+// The caller is in the middle of writing: it hears of a drained output at the end of the turn. A
+// peer that reads as fast as we write must not keep the shard until a long queue is empty.
 void SocketStream::flush_now() {
     if (output_.size() < kFlushAt || state_ != State::open) return;
+    if (telling_drained_ || flushed_ >= kFlushPerTurn) return;
+    const size_t before = output_.size();
     write_some();
+    flushed_ += before - output_.size();
     if (told_congested_ && !writing_) output();
 }
 
@@ -155,7 +161,9 @@ void SocketStream::write_and_tell() {
     const auto life = life_;
     write_some();
     if (life->stream != nullptr && state_ == State::open && handler_ != nullptr && take_drained()) {
+        telling_drained_ = true;
         handler_->on_output_drained();
+        if (life->stream != nullptr) telling_drained_ = false;
     }
 }
 

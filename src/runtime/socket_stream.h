@@ -55,7 +55,9 @@ class SocketStream final : public ByteStream {
     ByteStreamHandler* handler_ = nullptr;
     OutBuffer rest_;  // read, and left over by the handler
     Timer close_timer_;
+    size_t flushed_ = 0;  // by `flush_now`, in this turn
     State state_ = State::open;
+    bool telling_drained_ = false;
     bool paused_ = false;
     bool reading_ = false;
     bool writing_ = false;

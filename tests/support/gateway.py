@@ -13,7 +13,7 @@ from .metrics import parse_metrics
 from .waiting import PATIENCE, TimedOut, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("TRESTLE_BUILD", ROOT / "build/release"))
+BUILD = pathlib.Path(os.environ.get("TRESTLE_BUILD", ROOT / "build/release")).absolute()
 PROGRAM = BUILD / "bin/trestle"
 
 

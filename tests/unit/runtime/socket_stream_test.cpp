@@ -248,6 +248,33 @@ TEST_F(Sockets, FlushingEarlyTellsOfTheEndOfCongestionLater) {
     EXPECT_TRUE(board_.wait([](Board& b) { return b.drained == 2; }));
 }
 
+// Else the shard would not see anything of its other connections until a long queue is empty.
+TEST_F(Sockets, APeerThatReadsFastIsServedInPortions) {
+    size_t left = 0;
+    user_.on_drained = [&] {
+        if (left != 0) return;
+        auto& stream = *user_.stream;
+        stream.output().append(pattern(300'000));
+        ASSERT_TRUE(stream.congested());
+        stream.flush_now();
+        left = stream.backlog();
+    };
+    connect();
+    const size_t before = 64'000'000;
+    const auto reading = std::async(std::launch::async, [&] { peer_.read(before + 300'000); });
+    on([&] {
+        auto& stream = *user_.stream;
+        stream.set_high_water(100'000);
+        for (size_t sent = 0; sent < before; sent += 1'000'000) {
+            stream.output().append(pattern(1'000'000));
+            stream.flush_now();
+        }
+        EXPECT_GT(stream.backlog(), before - 20'000'000);
+    });
+    reading.wait();
+    on([&] { EXPECT_EQ(left, 300'000u); });
+}
+
 TEST_F(Sockets, CloseWritesEverythingThenEnds) {
     connect(16 * 1024);
     const std::string text = pattern(1'500'000);
