@@ -267,12 +267,13 @@ TEST_F(Sockets, APeerThatReadsFastIsServedInPortions) {
         stream.set_high_water(100'000);
         for (size_t sent = 0; sent < before; sent += 1'000'000) {
             stream.output().append(pattern(1'000'000));
+            ASSERT_TRUE(stream.congested());
             stream.flush_now();
         }
         EXPECT_GT(stream.backlog(), before - 20'000'000);
     });
     reading.wait();
-    on([&] { EXPECT_EQ(left, 300'000u); });
+    on([&] { EXPECT_GE(left, 300'000u); });
 }
 
 TEST_F(Sockets, CloseWritesEverythingThenEnds) {
