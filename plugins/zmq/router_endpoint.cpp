@@ -4,6 +4,8 @@
 #include <random>
 #include <utility>
 
+#include "plugin_api/ledgers.h"
+
 namespace trestle::zmq {
 
 namespace {
@@ -44,32 +46,19 @@ BoardCounters counters_of(EndpointContext& context) {
 
 // The books of requests that clients make of services; like those of a route.
 RouteLedger request_ledger(EndpointContext& context) {
-    Metrics& metrics = context.host().metrics();
-    const Labels mine{{"endpoint", context.name()}};
-    const auto outcome = [&](const char* word) {
-        return &metrics.counter("trestle_zmq_requests_total",
-                                "Clients' requests to services, by what became of them; "
-                                "\"queued\" counts passages",
-                                {{"endpoint", context.name()}, {"outcome", word}});
-    };
-    RouteLedger ledger;
-    ledger.matched = &metrics.counter("trestle_zmq_requests_received_total",
-                                      "Clients' requests to services", mine);
-    ledger.sent = outcome("sent");
-    ledger.acked = outcome("acked");
-    ledger.queued = outcome("queued");
-    ledger.refused = outcome("refused");
-    ledger.timed_out = outcome("timed_out");
-    ledger.dead_lettered = outcome("dead_lettered");
-    ledger.dropped = outcome("dropped");
-    ledger.queue_messages = &metrics.gauge("trestle_zmq_requests_waiting",
-                                           "Clients' requests that wait for a worker", mine);
-    ledger.queue_bytes = &metrics.gauge("trestle_zmq_requests_waiting_bytes",
-                                        "Bytes of clients' requests that wait", mine);
-    ledger.in_flight = &metrics.gauge("trestle_zmq_requests_in_flight",
-                                      "Clients' requests that are with workers", mine);
-    ledger.reasons = context.drop_counters();
-    return ledger;
+    return make_ledger<RouteLedger>(
+        context.host().metrics(), {{"endpoint", context.name()}},
+        {.matched = {"trestle_zmq_requests_received_total", "Clients' requests to services"},
+         .outcomes = {"trestle_zmq_requests_total",
+                      "Clients' requests to services, by what became of them; \"queued\" counts "
+                      "passages"},
+         .queue_messages = {"trestle_zmq_requests_waiting",
+                            "Clients' requests that wait for a worker"},
+         .queue_bytes = {"trestle_zmq_requests_waiting_bytes",
+                         "Bytes of clients' requests that wait"},
+         .in_flight = {"trestle_zmq_requests_in_flight",
+                       "Clients' requests that are with workers"}},
+        context.drop_counters());
 }
 
 RouteOptions request_options(const RouterOptions& options) {

@@ -1,5 +1,7 @@
 #include "plugin_api/plugin.h"
 
+#include "plugin_api/ledgers.h"
+
 namespace trestle {
 
 const char* build_stamp() { return TRESTLE_BUILD_STAMP; }
@@ -37,63 +39,37 @@ DropCounters EndpointContext::drop_counters() const {
 }
 
 SessionLedger EndpointContext::session_ledger() const {
-    Metrics& metrics = host_.metrics();
-    const Labels mine{{"endpoint", name_}};
-    const auto outcome = [&](const char* word) {
-        return &metrics.counter("trestle_session_messages_total",
-                                "Copies for this endpoint's sessions, by what became of them; "
-                                "\"queued\" counts passages",
-                                {{"endpoint", name_}, {"outcome", word}});
-    };
-    SessionLedger ledger;
-    ledger.matched = &metrics.counter("trestle_session_matched_total",
-                                      "Copies made for this endpoint's sessions", mine);
-    ledger.sent = outcome("sent");
-    ledger.acked = outcome("acked");
-    ledger.refused = outcome("refused");
-    ledger.queued = outcome("queued");
-    ledger.dropped = outcome("dropped");
-    ledger.queue_messages = &metrics.gauge("trestle_session_queue_messages",
-                                           "Messages that wait in sessions' queues", mine);
-    ledger.queue_bytes =
-        &metrics.gauge("trestle_session_queue_bytes", "Bytes that wait in sessions' queues", mine);
-    ledger.in_flight = &metrics.gauge("trestle_session_in_flight",
-                                      "Messages sent to clients and not acknowledged yet", mine);
-    ledger.reasons = drop_counters();
-    return ledger;
+    return make_ledger<SessionLedger>(
+        host_.metrics(), {{"endpoint", name_}},
+        {.matched = {"trestle_session_matched_total", "Copies made for this endpoint's sessions"},
+         .outcomes = {"trestle_session_messages_total",
+                      "Copies for this endpoint's sessions, by what became of them; \"queued\" "
+                      "counts passages"},
+         .queue_messages = {"trestle_session_queue_messages",
+                            "Messages that wait in sessions' queues"},
+         .queue_bytes = {"trestle_session_queue_bytes", "Bytes that wait in sessions' queues"},
+         .in_flight = {"trestle_session_in_flight",
+                       "Messages sent to clients and not acknowledged yet"}},
+        drop_counters());
 }
 
 RouteLedger make_route_ledger(Metrics& metrics, const std::string& route,
                               const DropCounters& reasons) {
     const Labels mine{{"route", route}};
-    const auto outcome = [&](const char* word) {
-        return &metrics.counter("trestle_route_messages_total",
-                                "Copies for this route, by what became of them; \"queued\" counts "
-                                "passages",
-                                {{"route", route}, {"outcome", word}});
-    };
-    RouteLedger ledger;
-    ledger.matched =
-        &metrics.counter("trestle_route_matched_total", "Copies made for this route", mine);
+    auto ledger = make_ledger<RouteLedger>(
+        metrics, mine,
+        {.matched = {"trestle_route_matched_total", "Copies made for this route"},
+         .outcomes = {"trestle_route_messages_total",
+                      "Copies for this route, by what became of them; \"queued\" counts passages"},
+         .queue_messages = {"trestle_route_queue_messages", "Messages that wait in the queue"},
+         .queue_bytes = {"trestle_route_queue_bytes", "Bytes that wait in the queue"},
+         .in_flight = {"trestle_route_in_flight", "Messages with workers, not acknowledged yet"}},
+        reasons);
     ledger.received = &metrics.counter("trestle_route_received_total",
                                        "Messages from ZeroMQ that the route gave a topic", mine);
-    ledger.sent = outcome("sent");
-    ledger.acked = outcome("acked");
-    ledger.queued = outcome("queued");
-    ledger.refused = outcome("refused");
-    ledger.timed_out = outcome("timed_out");
-    ledger.dead_lettered = outcome("dead_lettered");
-    ledger.dropped = outcome("dropped");
-    ledger.queue_messages =
-        &metrics.gauge("trestle_route_queue_messages", "Messages that wait in the queue", mine);
-    ledger.queue_bytes =
-        &metrics.gauge("trestle_route_queue_bytes", "Bytes that wait in the queue", mine);
-    ledger.in_flight = &metrics.gauge("trestle_route_in_flight",
-                                      "Messages with workers, not acknowledged yet", mine);
     ledger.wait_seconds = &metrics.histogram(
         "trestle_route_wait_seconds", "Time from the hub to the taking by the endpoint's socket",
         {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60}, mine);
-    ledger.reasons = reasons;
     return ledger;
 }
 
