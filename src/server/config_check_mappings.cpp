@@ -88,6 +88,7 @@ class MappingChecker {
             prefix(route, path, *mapping);
             mappings_.emplace_back(i, std::move(*mapping));
         }
+        snapshots();
         table();
     }
 
@@ -171,6 +172,57 @@ class MappingChecker {
                             "sensor.10: who subscribes to one also gets the other; a terminator at "
                             "the end prevents it (\"" +
                             route.zmq + ".\", or \"terminator\": \"nul\" of the endpoint)");
+    }
+
+    // Routes with snapshots to one endpoint: the older of two topics' retained messages could come
+    // last under the key that they share.
+    void snapshots() {
+        std::vector<const std::pair<size_t, Mapping>*> found;
+        for (const auto& one : mappings_) {
+            const RouteConfig& route = config_.routes[one.first];
+            if (route.snapshot && !route.to.empty()) found.push_back(&one);
+        }
+        // Keys can only be the same where one literal head begins with the other.
+        std::ranges::stable_sort(found, {},
+                                 [](const auto* one) { return one->second.zmq_prefix(); });
+        size_t told = 0;
+        for (size_t a = 0; a < found.size(); ++a) {
+            const std::string head = found[a]->second.zmq_prefix();
+            for (size_t b = a + 1; b < found.size(); ++b) {
+                if (!found[b]->second.zmq_prefix().starts_with(head)) break;
+                if (!share_snapshot_keys(*found[a], *found[b])) continue;
+                if (++told > kMaxSharedPairs) return;
+                tell_shared_key(*found[a], *found[b]);
+            }
+        }
+    }
+
+    [[nodiscard]] bool share_snapshot_keys(const std::pair<size_t, Mapping>& a,
+                                           const std::pair<size_t, Mapping>& b) const {
+        if (config_.routes[a.first].to != config_.routes[b.first].to) return false;
+        if (!a.second.keys_overlap(b.second)) return false;
+        // With topics in common the key may be one of the same topic.
+        return !a.second.topics_overlap(b.second) || differ(a.second, b.second) ||
+               differ(b.second, a.second);
+    }
+
+    // Whether a topic of the one, any, has a key that the other gives to another topic.
+    static bool differ(const Mapping& one, const Mapping& other) {
+        std::string topic = one.mqtt_filter(), key, back;
+        std::ranges::replace(topic, '+', 'x');
+        std::ranges::replace(topic, '#', 'x');
+        return one.to_zmq(topic, key) && other.to_mqtt(key, back) && back != topic;
+    }
+
+    void tell_shared_key(const std::pair<size_t, Mapping>& a, const std::pair<size_t, Mapping>& b) {
+        const size_t first = std::min(a.first, b.first), second = std::max(a.first, b.first);
+        const RouteConfig& route = config_.routes[second];
+        faults_.warning(join_path(join_path("routes", second), "zmq"),
+                        "found \"" + route.zmq + "\", which gives keys that route \"" +
+                            config_.routes[first].name +
+                            "\" gives to other topics: with \"snapshot\" of both, who subscribes "
+                            "to one gets the retained messages of both, and the older may come "
+                            "last");
     }
 
     // What the routes do to each other.

@@ -97,5 +97,25 @@ TEST(ConfigMappings, Warnings) {
     EXPECT_EQ(parsed.text().find("exclude[1]"), std::string::npos) << parsed.text();
 }
 
+TEST(ConfigMappings, SnapshotRoutesWithOneKeyForTwoTopics) {
+    const auto pair = [](const char* mqtt, const char* zmq, const char* name, bool snapshot) {
+        return std::string(R"({"name": ")") + name + R"(", "mqtt": ")" + mqtt + R"(", "zmq": ")" +
+               zmq + R"(", "to": "telemetry", "snapshot": )" + (snapshot ? "true" : "false") + "}";
+    };
+    const auto is_told = [&](const std::string& first, const std::string& second) {
+        const auto parsed = parse(config_with_routes(first + "," + second));
+        EXPECT_TRUE(parsed.config) << parsed.text();
+        return parsed.text().find("warning: routes[1].zmq: found") != std::string::npos &&
+               parsed.text().find("gives keys that route \"one\"") != std::string::npos;
+    };
+    const auto one = pair("a/{x}", "k.{x}.", "one", true);
+    EXPECT_TRUE(is_told(one, pair("b/{x}", "k.{x}.", "two", true)));
+    EXPECT_TRUE(is_told(one, pair("b/c", "k.c.", "two", true)));
+    EXPECT_TRUE(is_told(one, pair("{x}/b", "k.{x}.", "two", true))) << "a/x and x/b";
+    EXPECT_FALSE(is_told(one, pair("a/c", "k.c.", "two", true))) << "the same topic";
+    EXPECT_FALSE(is_told(one, pair("b/{x}", "k.{x}.", "two", false)));
+    EXPECT_FALSE(is_told(one, pair("b/{x}", "l.{x}.", "two", true)));
+}
+
 }  // namespace
 }  // namespace trestle
