@@ -10,15 +10,15 @@ import subprocess
 TESTS = pathlib.Path(__file__).resolve().parents[1]
 
 
-def install_packages():
-    """Installs what tests/package-lock.json says, once, however many test processes ask."""
-    done = TESTS / "node_modules/.package-lock.json"
-    wanted = TESTS / "package-lock.json"
-    with open(TESTS / "package.json", encoding="utf-8") as lock:
+def install_packages(folder=TESTS):
+    """Installs what the folder's package-lock.json says, once, however many test processes ask."""
+    done = folder / "node_modules/.package-lock.json"
+    wanted = folder / "package-lock.json"
+    with open(folder / "package.json", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if done.exists() and done.stat().st_mtime >= wanted.stat().st_mtime:
             return
-        subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=TESTS,
+        subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=folder,
                        check=True, stdout=subprocess.DEVNULL)
         os.utime(done)
 
