@@ -28,6 +28,7 @@ static const char* kUsage = R"(mqttload - load generator for MQTT brokers and MQ
   mqttload flow  [flags]   throughput; with --rate, latency
   mqttload conns [flags]   idle connections
   mqttload subs  [flags]   many subscriptions
+  mqttload taken [flags]   messages that nobody wants
 
 common   --host 127.0.0.1 --port 1883 --v5 --keepalive 0
          --broker-pid PID[,PID...]   report CPU and memory of these processes
@@ -45,6 +46,7 @@ flow     --pattern pair|fanout|fanin|shared  --pubs 1 --subs 1 --qos 0 --sub-qos
 conns    --count 10000 --burst 64 --subscribe --hold-ms 1000 --spread 5000
 subs     --count 100000 --conns 100 --per-packet 50 --messages 500k | --seconds S
          --window 5000 --size 64
+taken    --seconds 1 --window 10000 --size 64
 
 Each run prints one line: RESULT {json}. Exit status 1: something was lost.
 )";
@@ -56,12 +58,13 @@ int main(int argc, char** argv) {
     lim.rlim_cur = lim.rlim_max;
     setrlimit(RLIMIT_NOFILE, &lim);
     const std::string cmd = argc > 1 ? argv[1] : "";
-    if (cmd != "flow" && cmd != "conns" && cmd != "subs") {
+    if (cmd != "flow" && cmd != "conns" && cmd != "subs" && cmd != "taken") {
         std::fputs(kUsage, stderr);
         return 2;
     }
     Args a(argc, argv, 2);
     if (cmd == "flow") return run_flow(a);
     if (cmd == "conns") return run_conns(a);
+    if (cmd == "taken") return run_taken(a);
     return run_subs(a);
 }

@@ -7,6 +7,7 @@
 int run_flow(Args&);   // throughput, or latency when --rate is given
 int run_conns(Args&);  // many idle connections
 int run_subs(Args&);   // many subscriptions
+int run_taken(Args&);  // messages that nobody wants
 
 Loop::Target target_from(Args&);
 
