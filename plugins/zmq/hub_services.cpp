@@ -118,12 +118,17 @@ HubServices::~HubServices() = default;
 
 void HubServices::start() { inbox_ = std::make_unique<Inbox>(*this, context_.home().hub()); }
 
-void HubServices::stop() {
+void HubServices::forsake_devices() {
     inbox_.reset();
+    for (const auto& [number, asked] : std::exchange(asked_, {})) say(asked.client, "503");
+}
+
+void HubServices::stop() {
+    is_stopped_ = true;
+    forsake_devices();
     timer_.cancel();
-    publishing_.clear();
-    asked_.clear();
-    snapshots_.clear();
+    for (const auto& [token, done] : std::exchange(publishing_, {})) done("503");
+    for (const auto& snapshot : std::exchange(snapshots_, {})) say(snapshot.call->client, "503");
 }
 
 bool HubServices::has(std::string_view service) {
@@ -137,7 +142,7 @@ void HubServices::say(const ClientAddress& client, std::string_view status) cons
 void HubServices::call(const std::shared_ptr<const ServiceCall>& call) {
     const auto& [client, body] = *call;
     if (!has(client.service)) return say(client, "501");
-    if (open() >= limits_.max_requests) return say(client, "503");
+    if (is_stopped_ || open() >= limits_.max_requests) return say(client, "503");
     if (client.service == "mqtt.retained") return read_retained(call);
     if (body.size() != 3) return say(client, "400");
     if (client.service == "mqtt.request") return ask_device(call);
@@ -181,7 +186,7 @@ void HubServices::publish(std::string_view topic, std::string_view meta, std::st
     Order order;
     const std::string_view fault = read_order(topic, meta, payload, order);
     if (!fault.empty()) return done(fault);
-    if (open() >= limits_.max_requests) return done("503");
+    if (is_stopped_ || open() >= limits_.max_requests) return done("503");
     const bool can_wait = order.message.qos != Qos::at_most_once;
     const uint64_t token = next_++;
     const auto result = publish_now(order, can_wait ? &waiter_ : nullptr, token);
@@ -191,6 +196,7 @@ void HubServices::publish(std::string_view topic, std::string_view meta, std::st
 
 void HubServices::ask_device(const std::shared_ptr<const ServiceCall>& call) {
     const auto& [client, body] = *call;
+    if (!inbox_) return say(client, "503");
     Order order;
     const std::string_view fault = read_order(body[0], body[1], body[2], order);
     if (!fault.empty()) return say(client, fault);

@@ -46,7 +46,12 @@ class HubServices {
 
     /// Begins to listen for devices' answers.
     void start();
+    /// No device answers any more: whoever waits for one, or asks from now on, is told 503.
+    void forsake_devices();
+    /// Whoever waits, or asks from now on, is told 503.
     void stop();
+    /// Somebody waits for an answer.
+    [[nodiscard]] bool is_busy() const { return open() != 0; }
 
     static bool has(std::string_view service);
     void call(const std::shared_ptr<const ServiceCall>& call);
@@ -103,6 +108,7 @@ class HubServices {
     std::unordered_map<uint64_t, Done> publishing_;  // that wait for a route
     std::unordered_map<uint64_t, Asked> asked_;      // devices
     std::vector<Snapshot> snapshots_;                // under way to peers that read slowly
+    bool is_stopped_ = false;
     uint64_t next_ = 1;
     Timer timer_;
 };

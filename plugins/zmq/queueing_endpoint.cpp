@@ -168,7 +168,7 @@ void QueueingEndpoint::finish_if_drained() {
     {
         const std::lock_guard guard(mutex_);
         if (done_ == nullptr || !is_stopping_) return;
-        if (!is_drained() && has_takers()) return;
+        if (is_engaged() || (!is_drained() && has_takers())) return;
     }
     finish();
 }
@@ -179,6 +179,7 @@ void QueueingEndpoint::drop_all(DropReason reason) {
 }
 
 void QueueingEndpoint::finish() {
+    break_off();
     const std::lock_guard guard(mutex_);
     if (done_ == nullptr) return;
     drop_all(DropReason::shutdown);

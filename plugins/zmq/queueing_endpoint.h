@@ -4,7 +4,7 @@
 // Lines are guarded by the endpoint's lock. The line of a route that was removed drains for a
 // while; a message of a route that the endpoint has not been told of yet (a reload is under way)
 // gets a line that waits to be listed. When the endpoint stops, lines drain as long as there are
-// peers and time.
+// peers and time, and what else is under way may end in that time.
 #pragma once
 
 #include <functional>
@@ -53,6 +53,12 @@ class QueueingEndpoint : public SendingEndpoint {
     virtual void say_goodbye() {}
     /// Whether queues can still drain.
     [[nodiscard]] virtual bool has_takers() const { return peers() > 0; }
+    /// Nothing waits for a taker or is with one.
+    [[nodiscard]] virtual bool is_drained() const;
+    /// Something is under way that needs no taker. On the home shard.
+    [[nodiscard]] virtual bool is_engaged() const { return false; }
+    /// The time is up for that. On the home shard, without the lock; may come more than once.
+    virtual void break_off() {}
 
     Line& line_of(const RoutePtr& route, uint64_t now_ms);
     /// No message is taken any more: the end has come.
@@ -72,7 +78,6 @@ class QueueingEndpoint : public SendingEndpoint {
     Line& add_line(const RoutePtr& route);
     void erase_finished(uint64_t now_ms);
     [[nodiscard]] uint64_t next_due_ms() const;
-    [[nodiscard]] bool is_drained() const;
 
     // On the home shard, without the lock.
     void run_timer();

@@ -110,8 +110,18 @@ void RouterEndpoint::drop_line(Line& line, DropReason reason, uint64_t now_ms) {
     board_.drop_line({home_index(), now_ms}, static_cast<RouterLine&>(line).jobs, reason);
 }
 
-void RouterEndpoint::say_goodbye() {
+// Devices have been sent away before: none of them will answer.
+void RouterEndpoint::stop(uint64_t deadline_ms, std::function<void()> done) {
+    services_.forsake_devices();
+    QueueingEndpoint::stop(deadline_ms, std::move(done));
+}
+
+void RouterEndpoint::break_off() {
     services_.stop();
+    run_errands();
+}
+
+void RouterEndpoint::say_goodbye() {
     board_.drop_line(here(), requests_, DropReason::shutdown);
     if (socket_.is_open()) board_.dismiss_all(here());
 }

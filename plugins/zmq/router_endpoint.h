@@ -32,6 +32,7 @@ class RouterEndpoint final : public QueueingEndpoint, private JobBoard::Outside 
     bool offer(ShardIndex shard, const RoutePtr& route, std::string_view key,
                Delivery& delivery) override;
     void start() override;
+    void stop(uint64_t deadline_ms, std::function<void()> done) override;
     void accept(ShardIndex shard, const RoutePtr& route, std::string_view key,
                 Delivery& delivery) override;
     [[nodiscard]] std::vector<WorkerReport> workers(std::string_view after, size_t most) override;
@@ -55,6 +56,13 @@ class RouterEndpoint final : public QueueingEndpoint, private JobBoard::Outside 
     [[nodiscard]] uint64_t next_own_due_ms() const override;
     void say_goodbye() override;
     [[nodiscard]] bool has_takers() const override { return board_.workers() > 0; }
+    [[nodiscard]] bool is_drained() const override {
+        return requests_.is_idle() && QueueingEndpoint::is_drained();
+    }
+    [[nodiscard]] bool is_engaged() const override {
+        return !errands_.empty() || services_.is_busy();
+    }
+    void break_off() override;  // without the lock
     bool see_to_socket(ShardIndex shard) override;
     void on_connection_closed(uint64_t connection) override;  // without the lock
 

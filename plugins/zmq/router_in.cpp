@@ -143,6 +143,7 @@ void RouterEndpoint::take_request(std::string_view peer, const PeerMessage& mess
         return errand([this, call] { services_.call(call); }, reader_.size());
     }
     request_ledger_.matched->add(home_index());
+    if (is_stopping()) return request_ledger_.drop(home_index(), DropReason::shutdown);
     const std::string packed = pack_frames(message.body);
     MessageView view;
     view.payload = packed;
