@@ -107,9 +107,14 @@ void RouterEndpoint::take_from_worker(Worker& worker, const PeerMessage& message
 
 // False: it was sent away.
 bool RouterEndpoint::take_newcomer(const JobBoard::Newcomer& newcomer) {
-    if (board_.find(newcomer.peer) != nullptr) {
-        take_nonsense(newcomer.peer, "READY from a worker it has");
-        return false;
+    const uint64_t connection = connection_of(reader_.frame(1).source_descriptor());
+    if (Worker* before = board_.find(newcomer.peer)) {
+        if (before->connection == connection) {
+            take_nonsense(newcomer.peer, "READY from a worker it has");
+            return false;
+        }
+        // Its name on another connection: the one before has ended, as will be told in a moment.
+        board_.leave(here(), *before);
     }
     const char* fault = nullptr;
     if (is_reserved(newcomer.service)) fault = "a service name that is reserved";
@@ -121,7 +126,7 @@ bool RouterEndpoint::take_newcomer(const JobBoard::Newcomer& newcomer) {
         return false;
     }
     JobBoard::Newcomer worker = newcomer;
-    worker.connection = connection_of(reader_.frame(1).source_descriptor());
+    worker.connection = connection;
     board_.join(here(), worker);
     return true;
 }

@@ -3,7 +3,7 @@
 `Worker` and `Client` are what a user would write with plain pyzmq; they know nothing of Trestle.
 Each belongs to the thread that uses it. Run as a program, this is a worker:
 
-    python3 majordomo.py ADDRESS SERVICE [seconds for each job]
+    python3 majordomo.py ADDRESS SERVICE [seconds for each job [routing id]]
 """
 
 import sys
@@ -21,8 +21,9 @@ PARTIAL2 = b"\x03"
 class Worker:
     """The guide's worker: heartbeats while it waits, answers one request at a time."""
 
-    def __init__(self, context, address, service, version=1, heartbeat=2.5, liveness=3):
-        self.context, self.address, self.service = context, address, service
+    def __init__(self, context, address, service, version=1, heartbeat=2.5, liveness=3,
+                 name=None):
+        self.context, self.address, self.service, self.name = context, address, service, name
         self.version, self.heartbeat, self.liveness = version, heartbeat, liveness
         self.reply_to = None
         self.socket = None
@@ -34,6 +35,8 @@ class Worker:
             self.socket.close(linger=0)
         self.socket = self.context.socket(zmq.DEALER)
         self.socket.linger = 0
+        if self.name:
+            self.socket.setsockopt(zmq.IDENTITY, self.name)
         self.socket.connect(self.address)
         self.connections += 1
         self.send(READY, [self.service])
@@ -127,8 +130,8 @@ class Client:
         raise TimeoutError(f"no answer from {service}")
 
 
-def main(address, service, seconds=0.0):
-    worker = Worker(zmq.Context(), address, service.encode())
+def main(address, service, seconds=0.0, name=""):
+    worker = Worker(zmq.Context(), address, service.encode(), name=name.encode())
     while True:
         body = worker.recv(3600)
         time.sleep(float(seconds))

@@ -10,9 +10,15 @@ WELCOME, DELIVER, CLOSE = 0x81, 0x82, 0x8a
 
 class Worker:
     def __init__(self, context, address, service, window=100):
-        self.socket = context.socket(zmq.DEALER)
-        self.socket.connect(address)
+        self.context, self.address, self.socket = context, address, None
         self.service, self.window, self.heartbeat = service, window, 2.5
+        self.connect()
+
+    def connect(self):
+        if self.socket:
+            self.socket.close(linger=0)
+        self.socket = self.context.socket(zmq.DEALER)
+        self.socket.connect(self.address)
         self.hello()
 
     def send(self, command, fields=b"", *frames):
@@ -31,7 +37,8 @@ class Worker:
             if not self.socket.poll(1000 * self.heartbeat):
                 self.send(HEARTBEAT)
                 if time.monotonic() - heard > 3 * self.heartbeat:
-                    self.hello()  # the gateway may be a new one
+                    self.connect()  # the gateway may be a new one
+                    heard = time.monotonic()
                 continue
             head, *frames = self.socket.recv_multipart()
             heard = time.monotonic()
