@@ -89,6 +89,11 @@ std::vector<Option> describe_router_options() {
         Option::integer("max_attempts", "Workers that are tried before a job is given up")
             .between(1, 1000)
             .fallback(5),
+        Option::integer("max_nack_delay_ms",
+                        "How long a worker of Trestle's own protocol may have a job wait that it "
+                        "gives back; more counts as so much")
+            .between(0, 86'400'000)
+            .fallback(3'600'000),
         Option::integer("max_workers", "Workers at the same time")
             .between(1, 1'000'000)
             .fallback(10'000),
@@ -96,6 +101,11 @@ std::vector<Option> describe_router_options() {
                         "Jobs that a worker of Trestle's own protocol may have at once")
             .between(1, 4000)
             .fallback(1000),
+        Option::integer("max_in_flight_bytes",
+                        "Bytes of the jobs that workers have, all together; one larger job goes "
+                        "alone")
+            .between(1024, 1'099'511'627'776.0)
+            .fallback(256 << 20),
         Option::integer("max_frames", "Frames of one message from a peer")
             .between(8, 10'000)
             .fallback(64),
@@ -290,8 +300,10 @@ void EndpointOptions::take_router(const Settings& settings) {
     router.lease_ms = static_cast<uint64_t>(settings.integer("lease_ms"));
     router.max_lease_ms = static_cast<uint64_t>(settings.integer("max_lease_ms"));
     router.max_attempts = static_cast<uint32_t>(settings.integer("max_attempts"));
+    router.max_nack_delay_ms = static_cast<uint32_t>(settings.integer("max_nack_delay_ms"));
     router.max_workers = static_cast<size_t>(settings.integer("max_workers"));
     router.max_window = static_cast<uint32_t>(settings.integer("max_window"));
+    router.max_in_flight_bytes = static_cast<size_t>(settings.integer("max_in_flight_bytes"));
     router.max_frames = static_cast<size_t>(settings.integer("max_frames"));
     router.max_requests = static_cast<size_t>(settings.integer("max_requests"));
     router.max_request_bytes = static_cast<size_t>(settings.integer("max_request_bytes"));

@@ -22,8 +22,10 @@ struct RouterOptions {
     uint64_t lease_ms = 0;
     uint64_t max_lease_ms = 0;
     uint32_t max_attempts = 0;
+    uint32_t max_nack_delay_ms = 0;
     size_t max_workers = 0;
     uint32_t max_window = 0;
+    size_t max_in_flight_bytes = 0;
     size_t max_frames = 0;
     size_t max_requests = 0;
     size_t max_request_bytes = 0;

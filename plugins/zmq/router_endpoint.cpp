@@ -24,7 +24,8 @@ BoardRules rules_of(const RouterOptions& options) {
             .liveness = options.liveness,
             .lease_ms = options.lease_ms,
             .max_lease_ms = options.max_lease_ms,
-            .max_attempts = options.max_attempts};
+            .max_attempts = options.max_attempts,
+            .max_in_flight_bytes = options.max_in_flight_bytes};
 }
 
 BoardCounters counters_of(EndpointContext& context) {

@@ -39,14 +39,18 @@ void RouterEndpoint::take_hello(std::string_view peer, const NativeMessage& mess
         send_head(peer, native_welcome(static_cast<uint32_t>(rules.heartbeat_ms),
                                        static_cast<uint32_t>(rules.lease_ms), window));
     }
-    take_newcomer(
-        {.peer = peer, .dialect = Dialect::native, .service = message.service, .window = window});
+    take_newcomer({.peer = peer,
+                   .dialect = Dialect::native,
+                   .service = message.service,
+                   .window = window,
+                   .bundle = message.bundle});
 }
 
 void RouterEndpoint::take_native_from(Worker& worker, const NativeMessage& message) {
     using Kind = NativeMessage::Kind;
     const At at = here();
     const JobBoard::Frames nothing;
+    const uint32_t most_delay_ms = options_.router.max_nack_delay_ms;
     bool is_known = true;
     const auto each_tag = [&](const auto& act) {
         board_.together(at, [&] {
@@ -75,10 +79,15 @@ void RouterEndpoint::take_native_from(Worker& worker, const NativeMessage& messa
         case Kind::extend:
             each_tag([&](uint64_t tag) { return board_.extend(at, worker, tag); });
             break;
+        case Kind::release:
+            each_tag([&](uint64_t tag) {
+                return board_.give_back(at, worker, tag, {.is_untried = true});
+            });
+            break;
         case Kind::nack:
             each_tag([&](uint64_t tag) {
                 return board_.give_back(at, worker, tag,
-                                        {.delay_ms = message.delay_ms,
+                                        {.delay_ms = std::min(message.delay_ms, most_delay_ms),
                                          .for_good = message.for_good,
                                          .reason = message.body});
             });

@@ -37,22 +37,39 @@ void RouterEndpoint::begin_request(const Lease& lease, std::string& text) {
     frames_.assign({worker.peer, text});
 }
 
-bool RouterEndpoint::hand_out(const Lease& lease) {
-    if (!socket_.is_open()) return false;
-    const Job& job = *lease.job;
+// The frames of the job itself, appended; `meta` holds what they borrow.
+void RouterEndpoint::add_body(const Job& job, std::string& meta) {
     const MessageView& message = job.item.message->view();
-    std::string head;
+    if (job.client) return unpack_frames(message.payload, frames_);
+    if (wants_meta()) meta = meta_of(job);
+    const auto body = make_frames(options_.frames, job.item.key, meta, message.payload);
+    frames_.insert(frames_.end(), body.parts.begin(), body.parts.begin() + body.count);
+}
+
+bool RouterEndpoint::send_jobs(JobBoard::Leases leases) {
     std::string meta;
-    begin_request(lease, head);
-    if (job.client) {
-        unpack_frames(message.payload, frames_);
-    } else {
-        if (wants_meta()) meta = meta_of(job);
-        const auto body = make_frames(options_.frames, job.item.key, meta, message.payload);
-        frames_.insert(frames_.end(), body.parts.begin(), body.parts.begin() + body.count);
+    if (leases.size() == 1) {
+        std::string head;
+        begin_request(*leases[0], head);
+        add_body(*leases[0]->job, meta);
+        return socket_.send_parts(frames_) == Socket::Sent::yes;
     }
-    if (socket_.send_parts(frames_) != Socket::Sent::yes) return false;
-    if (!job.client) count_sent(cell(), job.item.key, message, job.item.qos);
+    bundle_.clear();
+    for (const Lease* lease : leases) {
+        frames_.clear();
+        add_body(*lease->job, meta);
+        bundle_.add(lease->tag, lease->job->attempts, frames_);
+    }
+    const std::string_view parts[] = {leases[0]->worker->peer, bundle_.head(), bundle_.frames()};
+    return socket_.send_parts(parts) == Socket::Sent::yes;
+}
+
+bool RouterEndpoint::hand_out(JobBoard::Leases leases) {
+    if (!socket_.is_open() || !send_jobs(leases)) return false;
+    for (const Lease* lease : leases) {
+        const Job& job = *lease->job;
+        if (!job.client) count_sent(cell(), job.item.key, job.item.message->view(), job.item.qos);
+    }
     return true;
 }
 
@@ -119,11 +136,12 @@ void RouterEndpoint::ended(const Job& job, JobEnd end, JobBoard::Frames body) {
         if (end == JobEnd::replied) answer(*job.client, true, body);
         return;
     }
-    const EndWords words = words_for(end, board_.is_served(job.service->name));
     // A reply without a body is an acknowledgement and nothing else.
+    if (end == JobEnd::replied && body.empty()) return;
+    const EndWords words = words_for(end, board_.is_served(job.service->name));
     if (end != JobEnd::replied) {
         respond(job, words, {});
-    } else if (!body.empty()) {
+    } else {
         respond(job, words, body.back());
     }
     const std::string& dead_letter = job.line.options().dead_letter;

@@ -95,6 +95,7 @@ WORK = [
     ("bare ROUTER to DEALER, 64 B", ("bare", 64, JOBS)),
     ("bare ROUTER to DEALER and acknowledgements, window 100, 64 B", ("bare-acked", 64, JOBS, 100)),
     ("router, Trestle's own protocol, window 100, 64 B", ("native", 100)),
+    ("router, the same, up to 50 jobs in a message", ("native", 100, 50)),
 ]
 
 # The same work without a broker's work: what the machine itself needs. (name, program, arguments)

@@ -16,7 +16,10 @@ from support.waiting import wait_until
 
 EXAMPLES = ROOT / "plugins/zmq/examples"
 sys.path.insert(0, str(EXAMPLES))
-from native_worker import BYE, CLOSE, DELIVER, HEARTBEAT, NACK, REPLY, WELCOME, Worker  # noqa: E402
+from native_worker import (  # noqa: E402
+    ACK, BYE, CLOSE, DELIVER, HEARTBEAT, NACK, REPLY, WELCOME, Worker)
+
+RELEASE = 0x0b
 
 WORK = route("work", "work/{id}", "encode", to="workers")
 
@@ -79,6 +82,90 @@ def test_window_and_grouped_acks(gateway, raw, worker):
     w.send(BYE)
     one.wait_metric(10, "trestle_route_queue_messages", route="work")
     wait_until(lambda: len(set(balance_of_route(one.metrics(), "work"))) == 1, "books")
+
+
+def jobs_in(head, packed):
+    """A DELIVER_MANY taken apart as its description shows: [(tag, attempt, frames)]."""
+    at, jobs = 0, []
+    for tag, attempt, count in struct.iter_unpack(">QIH", head[5:]):
+        frames = []
+        for _ in range(count):
+            (size,) = struct.unpack_from(">I", packed, at)
+            frames.append(packed[at + 4:at + 4 + size])
+            at += 4 + size
+        jobs.append((tag, attempt, frames))
+    assert at == len(packed)
+    return jobs
+
+
+@pytest.mark.parametrize("body", ["payload", "full"])
+def test_several_jobs_in_one_message(gateway, raw, worker, body):
+    """Only for a worker that has asked for that; a job that comes alone comes as ever."""
+    one = start(gateway, body=body)
+    device = raw(one.port)
+    device.connect()
+    send_jobs(device, 25)
+    one.wait_metric(25, "trestle_route_queue_messages", route="work")
+    w = worker(one, window=0)  # a HELLO that makes no sense
+    w.send(0x01, struct.pack(">II", 21, 10), b"encode")
+    messages = []
+    while len(messages) < 3:
+        head, *frames = w.socket.recv_multipart()
+        if head[4] == 0x83 or (head[4] == DELIVER and len(messages) == 2):
+            messages.append((head, frames))
+    jobs = [job for head, frames in messages[:2] for job in jobs_in(head, *frames)]
+    assert len(jobs) == 20
+    (last,) = struct.unpack_from(">Q", messages[2][0], 5)
+    payloads = [frames[-1] for _, _, frames in jobs] + [messages[2][1][-1]]
+    assert payloads == [b"%d" % i for i in range(1, 22)]
+    assert [len(frames) for _, _, frames in jobs] == [{"payload": 1, "full": 3}[body]] * 20
+    w.send(0x02, struct.pack(">I", 0))
+    w.send(ACK, struct.pack(">21Q", *(tag for tag, _, _ in jobs), last))
+    assert [device.expect(PUBACK).packet_id for _ in range(21)] == list(range(1, 22))
+    one.wait_metric(4, "trestle_route_queue_messages", route="work")
+
+
+def test_what_is_released_has_not_been_tried(gateway, raw, worker):
+    one = start(gateway, max_attempts=2)
+    device = raw(one.port)
+    device.connect()
+    send_jobs(device, 1)
+    w = worker(one)
+    for _ in range(5):
+        (tag, attempt, _), = take(w, 1)
+        assert attempt == 1
+        w.send(RELEASE, struct.pack(">Q", tag))
+    (tag, _, _), = take(w, 1)
+    w.send(ACK, struct.pack(">Q", tag))
+    assert device.expect(PUBACK).reason(V5) == 0
+
+
+def test_the_delay_of_a_nack_is_bounded(gateway, raw, worker):
+    one = start(gateway, max_nack_delay_ms=100)
+    device = raw(one.port)
+    device.connect()
+    send_jobs(device, 1)
+    w = worker(one)
+    (tag, _, _), = take(w, 1)
+    w.send(NACK, struct.pack(">QIB", tag, 0xffffffff, 0))
+    (tag, attempt, _), = take(w, 1)
+    assert attempt == 2
+
+
+def test_bytes_with_workers_are_bounded(gateway, raw, worker):
+    """However many jobs the windows would hold."""
+    one = start(gateway, max_in_flight_bytes=100_000)
+    device = raw(one.port)
+    device.connect()
+    for i in range(5):
+        device.send(publish(V5, f"work/{i}", b"x" * 30_000, 1, i + 1))
+    one.wait_metric(5, "trestle_route_queue_messages", route="work")
+    w = worker(one)
+    jobs = take(w, 3)
+    one.wait_metric(3, "trestle_route_in_flight", route="work")
+    assert one.metric("trestle_route_queue_messages", route="work") == 2
+    w.send(ACK, struct.pack(">3Q", *(tag for tag, _, _ in jobs)))
+    assert len(take(w, 2)) == 2
 
 
 def test_nack_extend_and_reply(gateway, raw, worker):

@@ -116,6 +116,7 @@ struct Worker {
     Dialect dialect = Dialect::mdp1;
     Service* service = nullptr;
     uint32_t window = 1;  ///< jobs that it takes at the same time
+    uint32_t bundle = 1;  ///< and of these in one message
     uint32_t holds = 0;   ///< leases, also those whose job has ended another way
     uint64_t heard_ms = 0;
     LeasesOfWorker leases;
@@ -135,7 +136,7 @@ struct Service {
     ReadyWorkers ready;
     size_t jobs = 0;  ///< all of them, leased ones too
     size_t workers = 0;
-    bool is_due = false;  ///< among those that the board is about to look at
+    bool is_due = false;  ///< among those that the board is about to look at, or holds back
 };
 
 }  // namespace trestle::zmq

@@ -97,50 +97,91 @@ void JobBoard::work_off(At at) {
 void JobBoard::hand_out_jobs(At at, Service& service) {
     while (!service.waiting.empty() && !service.ready.empty()) {
         Job& job = *service.waiting.begin();
-        JobLine& line = job.line;
         if (job.item.has_expired(at.now_ms)) {
+            JobLine& line = job.line;
             drop(at.shard, job, DropReason::expired);
-        } else {
-            Worker& worker = service.ready.front();
-            if (!lease(at, job, worker)) remove(at, worker);
+            line.admit_waiters(at.shard, at.now_ms);
+            continue;
         }
-        line.admit_waiters(at.shard, at.now_ms);
+        if (!has_room_for(job.item.size())) return hold_back(service);
+        Worker& worker = service.ready.front();
+        if (!hand_out_to(at, service, worker)) remove(at, worker);
     }
 }
 
-bool JobBoard::lease(At at, Job& job, Worker& worker) {
-    ++job.attempts;
-    Lease& lease = new_lease(job, worker);
-    lease.begun_ms = at.now_ms;
-    if (!outside_.hand_out(lease)) {
-        --job.attempts;
-        free_lease(lease);
+bool JobBoard::has_room_for(size_t bytes) const {
+    return in_flight_bytes_ == 0 || in_flight_bytes_ + bytes <= rules_.max_in_flight_bytes;
+}
+
+// It stays due, so that it is neither forgotten nor entered twice.
+void JobBoard::hold_back(Service& service) {
+    service.is_due = true;
+    held_back_.push_back(&service);
+}
+
+void JobBoard::count_in_flight(ShardIndex shard, const Job& job, int64_t change) {
+    job.line.ledger().in_flight->add(shard, change);
+    if (change > 0) {
+        in_flight_bytes_ += job.item.size();
+        return;
+    }
+    in_flight_bytes_ -= job.item.size();
+    due_.insert(due_.end(), held_back_.begin(), held_back_.end());
+    held_back_.clear();
+}
+
+// The jobs that stand first, as many as the worker takes in one message.
+bool JobBoard::hand_out_to(At at, Service& service, Worker& worker) {
+    const size_t most = std::min(worker.bundle, worker.window - worker.holds);
+    size_t bytes = 0;
+    bundle_.clear();
+    for (Job& job : service.waiting) {
+        bytes += job.item.size();
+        const bool fits =
+            bytes <= kMostBundleBytes && in_flight_bytes_ + bytes <= rules_.max_in_flight_bytes;
+        if (!bundle_.empty() && (!fits || job.item.has_expired(at.now_ms))) break;
+        ++job.attempts;
+        bundle_.push_back(&new_lease(job, worker));
+        if (bundle_.size() == most) break;
+    }
+    if (!outside_.hand_out(bundle_)) {
+        for (Lease* lease : bundle_) {
+            --lease->job->attempts;
+            free_lease(*lease);
+        }
         return false;
     }
+    // Workers take turns.
+    service.ready.erase(service.ready.iterator_to(worker));
+    if (worker.has_room()) service.ready.push_back(worker);
+    for (Lease* lease : bundle_) begin_lease(at, *lease);
+    for (Lease* lease : bundle_) lease->job->line.admit_waiters(at.shard, at.now_ms);
+    return true;
+}
+
+void JobBoard::begin_lease(At at, Lease& lease) {
+    Job& job = *lease.job;
     job.service->waiting.erase(job.service->waiting.iterator_to(job));
     job.line.unqueue(at.shard, job);
     job.state = Job::State::leased;
     lease.is_current = true;
+    lease.begun_ms = at.now_ms;
     lease.due_ms = at.now_ms + std::min(rules_.lease_ms, rules_.max_lease_ms);
     by_due_.insert(by_due_.end(), lease);
+    count_in_flight(at.shard, job, 1);
     const RouteLedger& ledger = job.line.ledger();
-    ledger.in_flight->add(at.shard, 1);
     if (job.attempts > 1) {
         if (counters_.redeliveries != nullptr) counters_.redeliveries->add(at.shard);
     } else if (ledger.wait_seconds != nullptr) {
         const uint64_t waited_ms = at.now_ms - std::min(job.item.entered_ms, at.now_ms);
         ledger.wait_seconds->observe(at.shard, static_cast<double>(waited_ms) / 1000);
     }
-    // Workers take turns.
-    worker.service->ready.erase(worker.service->ready.iterator_to(worker));
-    if (worker.has_room()) worker.service->ready.push_back(worker);
-    return true;
 }
 
 // A leased job comes back without an answer.
 void JobBoard::take_back(At at, Job& job, uint64_t delay_ms) {
     if (job.attempts >= rules_.max_attempts) return finish(at, job, JobEnd::used_up, {});
-    job.line.ledger().in_flight->add(at.shard, -1);
+    count_in_flight(at.shard, job, -1);
     job.line.queue(at.shard, job);
     if (delay_ms == 0) return show(job);
     job.state = Job::State::delayed;
@@ -153,7 +194,7 @@ void JobBoard::unlink(ShardIndex shard, Job& job) {
     if (job.is_queued()) {
         job.line.unqueue(shard, job);
     } else {
-        job.line.ledger().in_flight->add(shard, -1);
+        count_in_flight(shard, job, -1);
     }
     if (job.in_service.is_linked()) {
         job.service->waiting.erase(job.service->waiting.iterator_to(job));

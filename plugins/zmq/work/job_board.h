@@ -4,6 +4,9 @@
 // time it is; what is to be sent goes out through `Outside`. Owned by a router endpoint and guarded
 // by its lock. Jobs enter through their line (work/job_line.h), which bounds them.
 //
+// A worker gets one job at a time, or, when it has asked for that, several in one message; their
+// bytes are bounded for all workers together.
+//
 // A lease ends by the worker's reply, by giving it back, when the worker leaves, or at its time:
 // `lease_ms` after the worker was last heard of in between, at most `max_lease_ms`. A job that
 // comes back without a reply goes before all that came after it, until `max_attempts`. The first
@@ -38,6 +41,8 @@ struct BoardRules {
     uint64_t lease_ms = 30'000;
     uint64_t max_lease_ms = 600'000;
     uint32_t max_attempts = 5;
+    /// Of jobs that are with workers, all together; one larger job may be there alone.
+    size_t max_in_flight_bytes = SIZE_MAX;
 };
 
 /// What the board counts; null: nobody asks.
@@ -60,13 +65,17 @@ enum class JobEnd : uint8_t {
 class JobBoard {
  public:
     using Frames = std::span<const std::string_view>;
+    using Leases = std::span<Lease* const>;
+    /// Bytes of the jobs in one message, unless it is one job.
+    static constexpr size_t kMostBundleBytes = 64u << 10;
 
     /// What the board asks for. None of these may call the board.
     class Outside {
      public:
         virtual ~Outside() = default;
-        /// Sends a job to the lease's worker. False: it cannot be reached, and leaves.
-        virtual bool hand_out(const Lease& lease) = 0;
+        /// Sends jobs to the leases' worker, which is one, in one message. False: it cannot be
+        /// reached, and leaves.
+        virtual bool hand_out(Leases leases) = 0;
         /// Sends a heartbeat. False: it cannot be reached, and leaves.
         virtual bool beat(const Worker& worker) = 0;
         /// Tells a worker to go; it leaves.
@@ -108,6 +117,7 @@ class JobBoard {
         Dialect dialect = Dialect::mdp1;
         std::string_view service;
         uint32_t window = 1;
+        uint32_t bundle = 1;
     };
     /// A worker offers a service. The peer has no worker yet.
     void join(At at, const Newcomer& worker);
@@ -133,7 +143,8 @@ class JobBoard {
     Answer extend(At at, Worker& worker, uint64_t tag);
     struct GiveBack {
         uint64_t delay_ms = 0;
-        bool for_good = false;  ///< no other worker is to try
+        bool for_good = false;    ///< no other worker is to try
+        bool is_untried = false;  ///< the attempt does not count
         Frames reason = {};
     };
     Answer give_back(At at, Worker& worker, uint64_t tag, const GiveBack& how);
@@ -173,7 +184,11 @@ class JobBoard {
     void look_at(Service& service);
     void work_off(At at);
     void hand_out_jobs(At at, Service& service);
-    bool lease(At at, Job& job, Worker& worker);
+    bool hand_out_to(At at, Service& service, Worker& worker);
+    void begin_lease(At at, Lease& lease);
+    [[nodiscard]] bool has_room_for(size_t bytes) const;
+    void hold_back(Service& service);
+    void count_in_flight(ShardIndex shard, const Job& job, int64_t change);
     void show(Job& job);
     void take_back(At at, Job& job, uint64_t delay_ms);
     void unlink(ShardIndex shard, Job& job);
@@ -208,7 +223,10 @@ class JobBoard {
     JobsByDelay by_delay_;
     LeasesByDue by_due_;
     std::vector<Service*> due_;
-    bool is_held_ = false;  // nothing is handed out
+    std::vector<Service*> held_back_;  // until bytes come back
+    size_t in_flight_bytes_ = 0;
+    std::vector<Lease*> bundle_;  // kept for its memory
+    bool is_held_ = false;        // nothing is handed out
     uint64_t next_beat_ms_ = kNever;
 };
 

@@ -27,6 +27,7 @@ void JobBoard::join(At at, const Newcomer& newcomer) {
     worker.connection = newcomer.connection;
     worker.dialect = newcomer.dialect;
     worker.window = newcomer.window;
+    worker.bundle = std::max(newcomer.bundle, 1U);
     worker.heard_ms = at.now_ms;
     worker.service = &service_named(newcomer.service);
     ++worker.service->workers;
@@ -195,6 +196,7 @@ JobBoard::Answer JobBoard::give_back(At at, Worker& worker, uint64_t tag, const 
     Job* job = lease->is_current ? lease->job : nullptr;
     free_lease(*lease);
     give_room(worker);
+    if (job != nullptr && how.is_untried) --job->attempts;
     if (job != nullptr && how.for_good) finish(at, *job, JobEnd::refused, how.reason);
     if (job != nullptr && !how.for_good) take_back(at, *job, how.delay_ms);
     work_off(at);

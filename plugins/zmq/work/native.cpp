@@ -1,5 +1,6 @@
 #include "zmq/work/native.h"
 
+#include <boost/endian/conversion.hpp>
 #include <charconv>
 
 namespace trestle::zmq {
@@ -12,6 +13,7 @@ constexpr std::string_view kName = "TRW";
 constexpr std::string_view kHead = "TRW1";
 constexpr char kWelcome = '\x81';
 constexpr char kDeliver = '\x82';
+constexpr char kDeliverMany = '\x83';
 constexpr char kPublished = '\x88';
 constexpr char kHeartbeat = '\x89';
 constexpr char kClose = '\x8a';
@@ -19,18 +21,15 @@ constexpr size_t kTag = 8;
 
 template <class T>
 T read_number(std::string_view bytes) {
-    T number = 0;
-    for (size_t i = 0; i < sizeof(T); ++i) {
-        number = static_cast<T>(number << 8U | static_cast<unsigned char>(bytes[i]));
-    }
-    return number;
+    return boost::endian::endian_load<T, sizeof(T), boost::endian::order::big>(
+        reinterpret_cast<const unsigned char*>(bytes.data()));
 }
 
 template <class T>
 void put_number(std::string& out, T number) {
-    for (size_t i = sizeof(T); i > 0; --i) {
-        out.push_back(static_cast<char>(number >> (8U * (i - 1))));
-    }
+    unsigned char bytes[sizeof(T)];
+    boost::endian::endian_store<T, sizeof(T), boost::endian::order::big>(bytes, number);
+    out.append(reinterpret_cast<const char*>(bytes), sizeof(T));
 }
 
 std::string head(char command) {
@@ -43,8 +42,10 @@ std::string head(char command) {
 bool read_fields(Kind kind, std::string_view fields, FrameView rest, NativeMessage& message) {
     switch (kind) {
         case Kind::hello:
-            if (fields.size() != 4 || rest.size() != 1 || rest[0].empty()) return false;
+            if (fields.size() != 4 && fields.size() != 8) return false;
+            if (rest.size() != 1 || rest[0].empty()) return false;
             message.window = read_number<uint32_t>(fields);
+            if (fields.size() == 8) message.bundle = read_number<uint32_t>(fields.substr(4));
             message.service = rest[0];
             return message.window > 0;
         case Kind::window:
@@ -53,6 +54,7 @@ bool read_fields(Kind kind, std::string_view fields, FrameView rest, NativeMessa
             return true;
         case Kind::ack:
         case Kind::extend:
+        case Kind::release:
             message.tags = fields;
             return !fields.empty() && fields.size() % kTag == 0 && rest.empty();
         case Kind::reply:
@@ -94,7 +96,7 @@ NativeMessage read_native(FrameView frames) {
         return message;
     }
     const auto command = static_cast<unsigned char>(frames[0][kHead.size()]);
-    if (command == 0 || command > static_cast<unsigned char>(Kind::bye)) return message;
+    if (command == 0 || command > static_cast<unsigned char>(Kind::release)) return message;
     const auto kind = static_cast<Kind>(command);
     message.body = frames.subspan(1);
     if (read_fields(kind, frames[0].substr(kHead.size() + 1), message.body, message)) {
@@ -116,6 +118,22 @@ std::string native_deliver(uint64_t tag, uint32_t attempt) {
     put_number(out, tag);
     put_number(out, attempt);
     return out;
+}
+
+void NativeBundle::clear() {
+    head_.assign(kHead);
+    head_.push_back(kDeliverMany);
+    frames_.clear();
+}
+
+void NativeBundle::add(uint64_t tag, uint32_t attempt, FrameView frames) {
+    put_number(head_, tag);
+    put_number(head_, attempt);
+    put_number(head_, static_cast<uint16_t>(frames.size()));
+    for (const auto frame : frames) {
+        put_number(frames_, static_cast<uint32_t>(frame.size()));
+        frames_.append(frame);
+    }
 }
 
 std::string native_published(uint64_t publish_id, std::string_view status) {

@@ -4,7 +4,8 @@
 //   zmq_worker bare SIZE COUNT               a ROUTER sends to a DEALER, each in a thread
 //   zmq_worker bare-acked SIZE COUNT WINDOW  the same; the DEALER acknowledges, the ROUTER keeps
 //                                            within the window
-//   zmq_worker native ADDRESS SERVICE COUNT WINDOW
+//   zmq_worker native ADDRESS SERVICE COUNT WINDOW [BUNDLE]
+//                                            takes so many jobs in one message
 #include <zmq.h>
 
 #include <chrono>
@@ -50,6 +51,19 @@ size_t receive(void* socket, std::string& first) {
     } while (zmq_msg_more(&frame));
     zmq_msg_close(&frame);
     return last;
+}
+
+/// The first frames of a message, as many as there is room for.
+void receive_frames(void* socket, std::vector<std::string>& frames) {
+    zmq_msg_t frame;
+    zmq_msg_init(&frame);
+    size_t at = 0;
+    do {
+        if (zmq_msg_recv(&frame, socket, 0) < 0) die("zmq_msg_recv");
+        if (at == frames.size()) continue;
+        frames[at++].assign(static_cast<const char*>(zmq_msg_data(&frame)), zmq_msg_size(&frame));
+    } while (zmq_msg_more(&frame));
+    zmq_msg_close(&frame);
 }
 
 void bare_dealer(void* context, std::string address, uint64_t count, uint64_t window) {
@@ -105,29 +119,62 @@ void bare(size_t size, uint64_t count, uint64_t window) {
     zmq_ctx_term(context);
 }
 
-void native(const char* address, const std::string& service, uint64_t count, uint32_t window) {
+void put_number(std::string& out, uint32_t number) {
+    for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<char>(number >> shift));
+}
+
+uint32_t number_at(const std::string& text, size_t at) {
+    uint32_t number = 0;
+    for (size_t i = 0; i < 4; ++i) number = number << 8 | static_cast<unsigned char>(text[at + i]);
+    return number;
+}
+
+/// The tags of the jobs in one message, appended; how many they are. Of several jobs it also walks
+/// over the payloads, as a worker would.
+uint64_t take_jobs(const std::vector<std::string>& frames, std::string& tags) {
+    constexpr size_t kHead = 5, kTag = 8, kEntry = 8 + 4 + 2;
+    const std::string& head = frames[0];
+    const auto command = static_cast<unsigned char>(head[4]);
+    if (command == 0x82) {
+        tags.append(head, kHead, kTag);
+        return 1;
+    }
+    if (command != 0x83) return 0;
+    uint64_t jobs = 0;
+    size_t at = 0;
+    for (size_t entry = kHead; entry < head.size(); entry += kEntry, ++jobs) {
+        tags.append(head, entry, kTag);
+        at += 4 + number_at(frames[1], at);
+    }
+    if (at != frames[1].size()) die("payloads that do not fit their jobs");
+    return jobs;
+}
+
+void native(const char* address, const std::string& service, uint64_t count, uint32_t window,
+            uint32_t bundle) {
     void* context = zmq_ctx_new();
     void* socket = open_socket(context, ZMQ_DEALER);
     if (zmq_connect(socket, address) != 0) die("zmq_connect");
     std::string hello("TRW1\x01", 5);
-    for (int shift = 24; shift >= 0; shift -= 8)
-        hello.push_back(static_cast<char>(window >> shift));
+    put_number(hello, window);
+    if (bundle > 1) put_number(hello, bundle);
     zmq_send(socket, hello.data(), hello.size(), ZMQ_SNDMORE);
     zmq_send(socket, service.data(), service.size(), 0);
-    std::string head;
+    std::vector<std::string> frames(2);
     std::string acks("TRW1\x03", 5);
     Clock::time_point begun;
     for (uint64_t done = 0; done < count;) {
-        receive(socket, head);
-        if (static_cast<unsigned char>(head[4]) != 0x82) continue;
-        if (done++ == 0) begun = Clock::now();
-        acks.append(head, 5, 8);
+        receive_frames(socket, frames);
+        const uint64_t jobs = take_jobs(frames, acks);
+        if (jobs == 0) continue;
+        if (done == 0) begun = Clock::now();
+        done += jobs;
         if (acks.size() >= 5 + 8 * (window / 2) || done == count) {
             zmq_send(socket, acks.data(), acks.size(), 0);
             acks.resize(5);
         }
     }
-    report("native", count, Clock::now() - begun);
+    report(bundle > 1 ? "native, bundles" : "native", count, Clock::now() - begun);
     zmq_send(socket, "TRW1\x0a", 5, 0);
     const int linger = 1000;
     zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof linger);
@@ -144,8 +191,9 @@ int main(int argc, char** argv) {
         bare(number(1), number(2), 0);
     } else if (words.size() == 4 && words[0] == "bare-acked") {
         bare(number(1), number(2), number(3));
-    } else if (words.size() == 5 && words[0] == "native") {
-        native(words[1].c_str(), words[2], number(3), static_cast<uint32_t>(number(4)));
+    } else if ((words.size() == 5 || words.size() == 6) && words[0] == "native") {
+        const auto bundle = words.size() == 6 ? static_cast<uint32_t>(number(5)) : 1;
+        native(words[1].c_str(), words[2], number(3), static_cast<uint32_t>(number(4)), bundle);
     } else {
         die("usage: see the head of zmq_worker.cpp");
     }

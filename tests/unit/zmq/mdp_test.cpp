@@ -122,6 +122,11 @@ TEST(Native, EachCommand) {
     EXPECT_EQ(Native::hello, hello.kind);
     EXPECT_EQ(100U, hello.window);
     EXPECT_EQ("echo", hello.service);
+    EXPECT_EQ(1U, hello.bundle);
+    const auto several = native({"TRW1\x01\0\0\0\x64\0\0\0\x32"sv, "echo"});
+    EXPECT_EQ(Native::hello, several.kind);
+    EXPECT_EQ(50U, several.bundle);
+    EXPECT_EQ(Native::release, native({"TRW1\x0b\0\0\0\0\0\0\0\x01"sv}).kind);
     const auto acks = native({"TRW1\x03\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x02"sv});
     ASSERT_EQ(Native::ack, acks.kind);
     ASSERT_EQ(2U, acks.tag_count());
@@ -134,6 +139,20 @@ TEST(Native, EachCommand) {
     EXPECT_EQ(Native::heartbeat, native({"TRW1\x09"}).kind);
 }
 
+TEST(Native, SeveralJobsInTwoFrames) {
+    NativeBundle bundle;
+    for (int i = 0; i < 2; ++i) {
+        bundle.clear();
+        bundle.add(1, 2, Views{"a", "bc"});
+        bundle.add(3, 4, Views{""});
+    }
+    EXPECT_EQ(
+        "TRW1\x83\0\0\0\0\0\0\0\x01\0\0\0\x02\0\x02"
+        "\0\0\0\0\0\0\0\x03\0\0\0\x04\0\x01"sv,
+        bundle.head());
+    EXPECT_EQ("\0\0\0\x01\x61\0\0\0\x02\x62\x63\0\0\0\0"sv, bundle.frames());
+}
+
 TEST(Native, NonsenseIsBad) {
     using Native = NativeMessage::Kind;
     for (const Views& frames : std::vector<Views>{{},
@@ -141,6 +160,7 @@ TEST(Native, NonsenseIsBad) {
                                                   {"TRW2\x09"},
                                                   {"TRW1\x00"sv},
                                                   {"TRW1\x0b"},
+                                                  {"TRW1\x0c"},
                                                   {"TRW1\x01\0\0\0\0"sv, "echo"},
                                                   {"TRW1\x01\0\0\0\x01"sv},
                                                   {"TRW1\x03"},

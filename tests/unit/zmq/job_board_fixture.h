@@ -1,0 +1,204 @@
+// A job board without sockets or a clock, and what it wanted to be sent.
+//
+// Used by the tests of the board only; single-threaded, nothing in it fails.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/hub.h"
+#include "zmq/work/job_board.h"
+
+namespace trestle::zmq {
+
+class ManualExecutor final : public Executor {
+ public:
+    void post(std::function<void()> work) override { waiting_.push_back(std::move(work)); }
+    void run() {
+        while (!waiting_.empty()) {
+            const auto work = std::move(waiting_.front());
+            waiting_.pop_front();
+            work();
+        }
+    }
+
+ private:
+    std::deque<std::function<void()>> waiting_;
+};
+
+class Outcomes final : public AckReceiver {
+ public:
+    void on_settled(uint64_t token, Outcome outcome) override {
+        EXPECT_TRUE(told.emplace(token, outcome).second) << "told twice";
+    }
+    std::map<uint64_t, Outcome> told;
+};
+
+struct Books {
+    std::deque<Counter> counters;
+    std::deque<Gauge> gauges;
+    RouteLedger ledger;
+
+    Books() {
+        for (Counter** place :
+             {&ledger.matched, &ledger.sent, &ledger.acked, &ledger.queued, &ledger.refused,
+              &ledger.timed_out, &ledger.dead_lettered, &ledger.dropped}) {
+            *place = &counters.emplace_back(1);
+        }
+        for (Gauge** place : {&ledger.queue_messages, &ledger.queue_bytes, &ledger.in_flight}) {
+            *place = &gauges.emplace_back(1);
+        }
+        for (auto& reason : ledger.reasons) reason = &counters.emplace_back(1);
+    }
+    [[nodiscard]] int64_t balance() const {
+        const auto& l = ledger;
+        const uint64_t out = l.sent->value() + l.acked->value() + l.refused->value() +
+                             l.timed_out->value() + l.dead_lettered->value() + l.dropped->value();
+        return static_cast<int64_t>(l.matched->value()) - static_cast<int64_t>(out) -
+               l.queue_messages->value() - l.in_flight->value();
+    }
+};
+
+/// Remembers what the board wants to be sent.
+class Recorder final : public JobBoard::Outside {
+ public:
+    struct Handed {
+        std::string peer;
+        uint64_t tag;
+        std::string payload;
+        uint32_t attempt;
+    };
+    bool hand_out(JobBoard::Leases leases) override {
+        if (unreachable.contains(leases[0]->worker->peer)) return false;
+        messages.push_back(leases.size());
+        for (const Lease* lease : leases) {
+            handed.push_back({lease->worker->peer, lease->tag,
+                              std::string(lease->job->item.message->view().payload),
+                              lease->job->attempts});
+        }
+        return true;
+    }
+    bool beat(const Worker& worker) override {
+        beats.push_back(worker.peer);
+        return !unreachable.contains(worker.peer);
+    }
+    void dismiss(const Worker& worker) override { dismissed.push_back(worker.peer); }
+    void progress(const Job& /*job*/, JobBoard::Frames /*body*/) override { ++progressed; }
+    void ended(const Job& job, JobEnd end, JobBoard::Frames /*body*/) override {
+        ends.emplace_back(job.item.message->view().payload, end);
+    }
+
+    std::vector<Handed> handed;
+    std::vector<size_t> messages;  ///< how many jobs were in each
+    std::vector<std::string> beats, dismissed;
+    std::vector<std::pair<std::string, JobEnd>> ends;
+    std::set<std::string> unreachable;
+    int progressed = 0;
+};
+
+class JobBoardTest : public testing::Test {
+ protected:
+    JobBoardTest() : hub_(1), shard_(hub_, 0, executor_, timers_) { options_.name = "r"; }
+    ~JobBoardTest() override {
+        EXPECT_EQ(0, books_.balance());
+        if (line_) board_.drop_line(at(), *line_, DropReason::shutdown);
+        EXPECT_EQ(0, books_.balance());
+        EXPECT_EQ(0, books_.ledger.queue_messages->value());
+        EXPECT_EQ(0, books_.ledger.queue_bytes->value());
+        EXPECT_EQ(0, books_.ledger.in_flight->value());
+        board_.dismiss_all(at());
+        EXPECT_EQ(0U, board_.leases());
+        EXPECT_EQ(0U, board_.services());
+        executor_.run();
+        EXPECT_EQ(awaited_, outcomes_->told.size());
+    }
+
+    class Sink final : public RouteSink {
+     public:
+        explicit Sink(JobBoardTest& test) : test_(test) {}
+        void accept(ShardIndex /*shard*/, const RoutePtr& /*route*/, std::string_view key,
+                    Delivery& delivery) override {
+            test_.board_.offer(test_.at(), *test_.line_, key, delivery);
+        }
+
+     private:
+        JobBoardTest& test_;
+    };
+
+    [[nodiscard]] At at() const { return {0, now_}; }
+
+    void make_line(const char* mqtt = "t/{id}", const char* zmq = "s", const char* key = nullptr) {
+        std::vector<MappingFault> faults, warnings;
+        auto mapping = Mapping::compile({mqtt, zmq, true, false}, faults, warnings);
+        std::optional<Mapping> order;
+        if (key != nullptr) order = Mapping::compile({mqtt, key, true, false}, faults, warnings);
+        ASSERT_TRUE(mapping);
+        const auto route = std::make_shared<Route>(options_, *mapping, EndpointId{1}, &sink_,
+                                                   EndpointId{0}, books_.ledger, order);
+        line_ = std::make_unique<JobLine>(board_, route, options_, books_.ledger);
+        hub_.set_routes({route});
+    }
+
+    uint64_t publish(const std::string& topic, const std::string& payload,
+                     Qos qos = Qos::at_least_once) {
+        if (!line_) make_line();
+        MessageView message;
+        message.topic = topic;
+        message.payload = payload;
+        message.qos = qos;
+        const std::weak_ptr<AckReceiver> waiter = outcomes_;
+        const bool waits = qos != Qos::at_most_once;
+        const auto result =
+            shard_.publish(message, publisher_, waits ? &waiter : nullptr, ++token_);
+        if (result.pending) ++awaited_;
+        return token_;
+    }
+    Worker& worker(const std::string& peer, uint32_t window = 1, const char* service = "s") {
+        board_.join(at(), {.peer = peer, .connection = 7, .service = service, .window = window});
+        return *board_.find(peer);
+    }
+    JobBoard::Answer reply(const std::string& peer, uint64_t tag) {
+        return board_.reply(at(), *board_.find(peer), tag, {});
+    }
+    std::vector<std::string> payloads() const {
+        std::vector<std::string> all;
+        for (const auto& one : outside_.handed) all.push_back(one.payload);
+        return all;
+    }
+    Outcome told(uint64_t token) {
+        executor_.run();
+        const auto found = outcomes_->told.find(token);
+        return found == outcomes_->told.end() ? Outcome::not_retained : found->second;
+    }
+
+    uint64_t now_ = 1000;
+    RouteOptions options_;
+    BoardRules rules_{.heartbeat_ms = 100,
+                      .liveness = 3,
+                      .lease_ms = 1000,
+                      .max_lease_ms = 3000,
+                      .max_attempts = 3};
+    Books books_;
+    Recorder outside_;
+    ManualExecutor executor_;
+    TimerQueue timers_;
+    Hub hub_;
+    HubShard shard_;
+    Publisher publisher_;
+    std::shared_ptr<Outcomes> outcomes_ = std::make_shared<Outcomes>();
+    Gauge workers_{1};
+    JobBoard board_{rules_, outside_, {.workers = &workers_}, 1};
+    Sink sink_{*this};
+    std::unique_ptr<JobLine> line_;
+    uint64_t token_ = 0;
+    size_t awaited_ = 0;
+};
+
+}  // namespace trestle::zmq
