@@ -268,7 +268,7 @@ void JobBoard::drop_line(At at, JobLine& line, DropReason reason) {
 bool JobBoard::has_free_worker(std::string_view service) const {
     const auto found = services_.find(std::string(service));
     return found != services_.end() && !found->second.ready.empty() &&
-           found->second.waiting.empty();
+           found->second.waiting.empty() && has_room_for(1);
 }
 
 bool JobBoard::is_served(std::string_view service) const {
