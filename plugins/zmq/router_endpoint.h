@@ -77,6 +77,7 @@ class RouterEndpoint final : public QueueingEndpoint, private JobBoard::Outside 
     void take_request(std::string_view peer, const PeerMessage& message);
     void answer_mmi(const ClientAddress& client, FrameView body);
     [[nodiscard]] bool is_known_service(std::string_view service) const;
+    uint64_t make_way(std::string_view peer);
     bool take_newcomer(const JobBoard::Newcomer& newcomer);
     void take_from_worker(Worker& worker, const PeerMessage& message);
     void take_nonsense(std::string_view peer, const char* what);

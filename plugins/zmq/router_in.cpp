@@ -105,16 +105,21 @@ void RouterEndpoint::take_from_worker(Worker& worker, const PeerMessage& message
     if (answer == JobBoard::Answer::unknown) complain("a reply to a job that it does not have");
 }
 
+// The connection of the peer that speaks. A worker of its name on another one has lost that, as
+// will be told in a moment.
+uint64_t RouterEndpoint::make_way(std::string_view peer) {
+    const uint64_t connection = connection_of(reader_.frame(1).source_descriptor());
+    Worker* before = board_.find(peer);
+    if (before != nullptr && before->connection != connection) board_.leave(here(), *before);
+    return connection;
+}
+
 // False: it was sent away.
 bool RouterEndpoint::take_newcomer(const JobBoard::Newcomer& newcomer) {
-    const uint64_t connection = connection_of(reader_.frame(1).source_descriptor());
-    if (Worker* before = board_.find(newcomer.peer)) {
-        if (before->connection == connection) {
-            take_nonsense(newcomer.peer, "READY from a worker it has");
-            return false;
-        }
-        // Its name on another connection: the one before has ended, as will be told in a moment.
-        board_.leave(here(), *before);
+    const uint64_t connection = make_way(newcomer.peer);
+    if (board_.find(newcomer.peer) != nullptr) {
+        take_nonsense(newcomer.peer, "READY from a worker it has");
+        return false;
     }
     const char* fault = nullptr;
     if (is_reserved(newcomer.service)) fault = "a service name that is reserved";

@@ -34,6 +34,7 @@ void RouterEndpoint::take_native(std::string_view peer, FrameView frames) {
 void RouterEndpoint::take_hello(std::string_view peer, const NativeMessage& message) {
     const uint32_t window = std::min(message.window, options_.router.max_window);
     const auto& rules = options_.router;
+    make_way(peer);
     // WELCOME comes before the first job.
     if (board_.find(peer) == nullptr && !is_stopping()) {
         send_head(peer, native_welcome(static_cast<uint32_t>(rules.heartbeat_ms),

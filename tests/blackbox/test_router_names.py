@@ -76,3 +76,31 @@ def test_one_that_comes_back_again_and_again(start, device, context):
     worker.reply(b"")
     assert client.expect(PUBACK).reason(V5) == 0
     assert one.metric("trestle_protocol_errors_total", endpoint="workers") == 0
+
+
+def test_welcome_comes_first_each_time(start, device, context):
+    """In Trestle's own protocol, too, though the job is waiting."""
+    one = start(max_attempts=1000)
+    client = device(one)
+
+    def say_hello():
+        socket = context.socket(zmq.DEALER)
+        socket.setsockopt(zmq.IDENTITY, NAME)
+        socket.rcvtimeo = 20_000
+        socket.connect(one.address("workers"))
+        socket.send_multipart([b"TRW1\x01\0\0\0\x01", b"encode"])
+        if socket.poll(2000):
+            return socket
+        socket.close(linger=0)  # it was there before the one before had gone
+        return None
+
+    for last in [False] * 30 + [True]:
+        while (socket := say_hello()) is None:
+            pass
+        heads = [socket.recv_multipart()[0] for _ in range(2)]
+        assert [head[4] for head in heads] == [0x81, 0x82]
+        if last:
+            socket.send(b"TRW1\x03" + heads[1][5:13])
+            assert client.expect(PUBACK).reason(V5) == 0
+        socket.close(linger=1000 if last else 0)
+    assert one.metric("trestle_protocol_errors_total", endpoint="workers") == 0
