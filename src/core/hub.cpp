@@ -103,6 +103,7 @@ void HubShard::deliver_local(MatchResult& found, Delivery& delivery) {
         }
         local.subscriber->deliver(delivery, local.match);
     }
+    delivery.forms_ = nullptr;  // the next message's forms take their place
 }
 
 void HubShard::show(const MatchResult& found, const Delivery& delivery) {

@@ -351,6 +351,28 @@ TEST_F(HubRoutes, APendingAckReportsWhenTheLastReceiverHasSettled) {
     EXPECT_EQ(world_.executors[0].run(), 0u);
 }
 
+// The forms are the shard's, and are those of its next message soon: only who is served on this
+// stack may look at them.
+TEST_F(HubRoutes, FormsAreSharedByLocalSubscribersOnly) {
+    struct Looker final : Subscriber {
+        void deliver(Delivery& delivery, const SubscriptionMatch&) override {
+            had_forms = delivery.forms() != nullptr;
+        }
+        bool had_forms = false;
+    } first, second, member;
+    member.had_forms = true;
+    world_[0].subscribe(first, "a/1", {});
+    world_[0].subscribe(second, "a/+", {});
+    world_[0].subscribe_shared(member, "g", "a/1", {});
+    bool route_had_forms = true;
+    workers_.work = [&](Delivery& d) { route_had_forms = d.forms() != nullptr; };
+    world_.hub.set_routes({make_route("r", "a/{x}", "k.{x}", kWorkers, workers_, books_)});
+    world_[0].publish(from_devices("a/1"), publisher_);
+    EXPECT_TRUE(first.had_forms && second.had_forms);
+    EXPECT_FALSE(route_had_forms);
+    EXPECT_FALSE(member.had_forms);
+}
+
 TEST_F(HubRoutes, ARefusalOnTheSameStackNeedsNoAck) {
     const auto receiver = std::make_shared<Receiver>();
     const std::weak_ptr<AckReceiver> waiter = receiver;
