@@ -88,8 +88,9 @@ class HubShard {
     struct Target {
         uint64_t member = 0;
         uint32_t group = 0;
-        uint32_t place = 0;  ///< where among the members it was
-        bool final = false;  ///< sent on once already
+        uint32_t place = 0;        ///< where among the members it was
+        uint32_t group_place = 0;  ///< and where its group among those that match
+        bool final = false;        ///< sent on once already
     };
     struct BlockHeader;
     void deliver_shared(const MatchResult& match, Delivery& delivery);

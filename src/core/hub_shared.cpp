@@ -8,21 +8,26 @@ namespace trestle {
 
 namespace {
 
-std::optional<MatchResult::Shared> group_of(const MatchResult& found, uint32_t number) {
+// It is probably at `guess`.
+std::optional<MatchResult::Shared> group_of(const MatchResult& found, uint32_t number,
+                                            size_t guess = 0) {
+    if (guess < found.shared.size() && found.shared[guess]->number == number) {
+        return found.shared_at(guess);
+    }
     const auto group = std::ranges::find_if(
         found.shared, [&](const SharedGroupPtr& one) { return one->number == number; });
     if (group == found.shared.end()) return {};
     return found.shared_at(static_cast<size_t>(group - found.shared.begin()));
 }
 
-void give_here(const SharedGroup& group, const SharedGroup::Member& member, Delivery& delivery) {
+void give_here(const SharedGroup& group, const SharedGroup::Client& client, Delivery& delivery) {
     SubscriptionMatch match;
-    match.options = member.options;
+    match.options = client.options;
     match.shared_group = group.number;
-    if (member.options.subscription_id != 0) {
-        match.subscription_ids.push_back(member.options.subscription_id);
+    if (client.options.subscription_id != 0) {
+        match.subscription_ids.push_back(client.options.subscription_id);
     }
-    member.who.subscriber->deliver(delivery, match);
+    client.who.subscriber->deliver(delivery, match);
 }
 
 }  // namespace
@@ -39,11 +44,12 @@ void HubShard::give_to_next(const MatchResult::Shared& shared, Delivery& deliver
 void HubShard::give_to(const MatchResult::Shared& shared, size_t place, Delivery& delivery,
                        bool final) {
     const SharedGroup& group = shared.group;
-    const auto& member = group.members[place];
-    if (member.route) return give_to_route(shared, place, delivery);
-    if (member.who.shard == index_) return give_here(group, member, delivery);
-    put_outgoing(member.who.shard, delivery,
-                 {member.state->number, group.number, static_cast<uint32_t>(place), final});
+    if (group.route_at(place) != nullptr) return give_to_route(shared, place, delivery);
+    const auto& client = group.clients[place];
+    if (client.who.shard == index_) return give_here(group, client, delivery);
+    put_outgoing(client.who.shard, delivery,
+                 {client.state->number, group.number, static_cast<uint32_t>(place),
+                  static_cast<uint32_t>(shared.place), final});
 }
 
 // A worker may have got enough to do in this moment: then the job is another member's who is ready,
@@ -56,38 +62,37 @@ void HubShard::give_to_route(const MatchResult::Shared& shared, size_t place, De
     };
     const bool may_go = delivery.message().hops < Hub::kMostHops;
     for (int tries = 0; may_go && tries < kMostTries; ++tries) {
-        const RoutePtr& route = group.members[place].route;
-        if (!route || !group.members[place].is_ready()) break;
+        if (group.route_at(place) == nullptr || !group.is_ready(place)) break;
+        const RoutePtr& route = group.routes[place - group.clients.size()];
         if (route->sink()->offer(index_, route, key_of(place), delivery)) {
             route->ledger().matched->add(index_);
             return;
         }
         const size_t other = group.choose(shared.routes, delivery.message().origin);
-        if (!group.members[other].is_ready()) break;
+        if (!group.is_ready(other)) break;
         place = other;
     }
-    const RoutePtr& route = group.members[place].route;
-    if (!route) return give_to(shared, place, delivery, false);
-    hand_to_route(route, key_of(place), delivery);
+    if (group.route_at(place) == nullptr) return give_to(shared, place, delivery, false);
+    hand_to_route(group.routes[place - group.clients.size()], key_of(place), delivery);
 }
 
-// While the message was on its way the member may have left, or have got enough to do from others:
-// then it is the next one's, once.
+// While the message was on its way the member may have left or moved, or have got enough to do from
+// others: then it is the next one's, once.
 void HubShard::deliver_targeted(const MatchResult& found, const Target& target,
                                 Delivery& delivery) {
-    const auto shared = group_of(found, target.group);
+    const auto shared = group_of(found, target.group, target.group_place);
     if (!shared) {
         if (hub_.counters_.shared_lost != nullptr) hub_.counters_.shared_lost->add(index_);
         return;
     }
     const SharedGroup& group = shared->group;
-    const auto* member = group.find(target.member, target.place);
-    if (member == nullptr || member->who.shard != index_) return give_to_next(*shared, delivery);
-    if (!target.final && !member->is_ready()) {
+    const auto* client = group.client_at(target.place, target.member);
+    if (client == nullptr || client->who.shard != index_) return give_to_next(*shared, delivery);
+    if (!target.final && !group.is_ready(target.place)) {
         const size_t other = group.choose(shared->routes, delivery.message().origin);
-        if (group.members[other].is_ready()) return give_to(*shared, other, delivery, true);
+        if (group.is_ready(other)) return give_to(*shared, other, delivery, true);
     }
-    give_here(group, *member, delivery);
+    give_here(group, *client, delivery);
 }
 
 bool HubShard::pass_on(uint32_t group_number, const MessagePtr& message) {

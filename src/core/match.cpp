@@ -39,7 +39,7 @@ struct Builder {
             local->some_no_local |= entry.options.no_local;
             merge(local->match, entry.options);
         }
-        for (const auto& group : filter.groups) add_group(group);
+        for (const auto& one : filter.groups) add_group(one.group);
         for (const auto number : filter.routes) add_route(number);
     }
 
@@ -61,15 +61,13 @@ struct Builder {
 
     void add_group(const SharedGroupPtr& group) {
         std::vector<RoutedMember> routed;
-        for (size_t place = 0; group->routes != 0 && place < group->members.size(); ++place) {
-            const RoutePtr& route = group->members[place].route;
+        for (size_t place = group->clients.size(); place < group->size(); ++place) {
             std::string key;
-            if (route && route->key_for(result.topic(), key)) {
+            if (group->route_at(place)->key_for(result.topic(), key)) {
                 routed.push_back({place, std::move(key)});
             }
         }
-        const bool has_clients = group->routes < group->members.size();
-        if (!has_clients && routed.empty()) return;
+        if (group->clients.empty() && routed.empty()) return;
         result.shared.push_back(group);
         if (routed.empty()) return;
         result.shared_routes.resize(result.shared.size());

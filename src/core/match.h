@@ -41,12 +41,14 @@ struct MatchResult {
     /// A group, and those of the routes among its members that match.
     struct Shared {
         const SharedGroup& group;
+        size_t place;  ///< of the group in `shared`
         std::span<const RoutedMember> routes;
     };
     [[nodiscard]] Shared shared_at(size_t place) const {
         const bool has_routes = place < shared_routes.size();
-        return {*shared[place], has_routes ? std::span<const RoutedMember>(shared_routes[place])
-                                           : std::span<const RoutedMember>()};
+        return {*shared[place], place,
+                has_routes ? std::span<const RoutedMember>(shared_routes[place])
+                           : std::span<const RoutedMember>()};
     }
     std::vector<std::vector<RoutedMember>> shared_routes;  ///< beside `shared`; perhaps shorter
 

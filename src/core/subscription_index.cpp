@@ -54,83 +54,30 @@ void SubscriptionIndex::prune(std::string_view filter) {
 
 bool SubscriptionIndex::add(std::string_view filter, SubscriberRef who,
                             const SubscribeOptions& options) {
-    auto& entries = at(filter).entries;
+    IndexedFilter& here = at(filter);
     changed(filter);
-    const auto mine = std::ranges::find(entries, who, &IndexedFilter::Entry::who);
-    if (mine != entries.end()) {
-        mine->options = options;
+    auto& entries = here.entries;
+    const auto who_at = [&](size_t place) { return entries[place].who; };
+    const size_t mine = here.subscribers.find(who, entries.size(), who_at);
+    if (mine != kNowhere) {
+        entries[mine].options = options;
         return true;
     }
     entries.push_back({who, options});
+    here.subscribers.added(entries.size(), who_at);
     count_.fetch_add(1, std::memory_order_relaxed);
     return false;
-}
-
-namespace {
-
-SharedGroup::Member client_member(SubscriberRef who) { return {who, {}, nullptr, nullptr}; }
-
-auto place_of(std::vector<SharedGroup::Member>& members, const SharedGroup::Member& member) {
-    return std::ranges::find_if(members, [&](const SharedGroup::Member& one) {
-        return one.who == member.who && one.route == member.route;
-    });
-}
-
-}  // namespace
-
-bool SubscriptionIndex::join(std::string_view filter, std::string_view name,
-                             SharedGroup::Member member) {
-    auto& groups = at(filter).groups;
-    changed(filter);
-    if (!member.state) member.state = std::make_shared<MemberState>();
-    if (member.state->number == 0) member.state->number = ++last_member_;
-    auto mine = std::ranges::find_if(groups, [&](const auto& g) { return g->name == name; });
-    auto group = std::make_shared<SharedGroup>();
-    if (mine != groups.end()) {
-        *group = **mine;
-    } else {
-        group->name = name;
-        group->number = ++last_group_;
-        groups.emplace_back();
-        mine = groups.end() - 1;
-    }
-    const auto place = place_of(group->members, member);
-    const bool known = place != group->members.end();
-    if (known) {
-        place->options = member.options;
-    } else {
-        if (member.route) ++group->routes;
-        group->members.push_back(std::move(member));
-    }
-    *mine = std::move(group);
-    return known;
-}
-
-bool SubscriptionIndex::add_shared(std::string_view filter, std::string_view name,
-                                   SubscriberRef who, const SubscribeOptions& options,
-                                   std::shared_ptr<MemberState> state) {
-    SharedGroup::Member member = client_member(who);
-    member.options = options;
-    member.state = std::move(state);
-    const bool known = join(filter, name, std::move(member));
-    if (known) return true;
-    count_.fetch_add(1, std::memory_order_relaxed);
-    shared_.fetch_add(1, std::memory_order_relaxed);
-    return false;
-}
-
-void SubscriptionIndex::add_shared_route(std::string_view filter, std::string_view name,
-                                         const RoutePtr& route) {
-    join(filter, name, {{}, {}, route->member(), route});
 }
 
 bool SubscriptionIndex::remove(std::string_view filter, SubscriberRef who) {
-    IndexedFilter* found = find(filter);
-    if (found == nullptr) return false;
-    auto& entries = found->entries;
-    const auto mine = std::ranges::find(entries, who, &IndexedFilter::Entry::who);
-    if (mine == entries.end()) return false;
-    *mine = entries.back();
+    IndexedFilter* here = find(filter);
+    if (here == nullptr) return false;
+    auto& entries = here->entries;
+    const auto who_at = [&](size_t place) { return entries[place].who; };
+    const size_t mine = here->subscribers.find(who, entries.size(), who_at);
+    if (mine == kNowhere) return false;
+    here->subscribers.removing(mine, entries.size(), who_at);
+    entries[mine] = entries.back();
     entries.pop_back();
     if (entries.empty()) entries.shrink_to_fit();
     count_.fetch_sub(1, std::memory_order_relaxed);
@@ -139,39 +86,115 @@ bool SubscriptionIndex::remove(std::string_view filter, SubscriberRef who) {
     return true;
 }
 
-bool SubscriptionIndex::leave(std::string_view filter, std::string_view group,
-                              const SharedGroup::Member& member) {
-    IndexedFilter* found = find(filter);
-    if (found == nullptr) return false;
-    auto& groups = found->groups;
-    const auto mine = std::ranges::find_if(groups, [&](const auto& g) { return g->name == group; });
-    if (mine == groups.end()) return false;
-    auto smaller = std::make_shared<SharedGroup>(**mine);
-    const auto place = place_of(smaller->members, member);
-    if (place == smaller->members.end()) return false;
-    if (place->route) --smaller->routes;
-    smaller->members.erase(place);
-    if (smaller->members.empty()) {
-        groups.erase(mine);
+namespace {
+
+using Group = IndexedFilter::Group;
+
+auto names_in(const std::vector<Group>& groups) {
+    return [&](size_t place) -> std::string_view { return groups[place].group->lasting->name; };
+}
+
+auto clients_in(const Group& group) {
+    return [&](size_t place) { return group.group->clients[place].who; };
+}
+
+Group* find_group(IndexedFilter& here, std::string_view name) {
+    auto& groups = here.groups;
+    const size_t place = here.names_of_groups.find(name, groups.size(), names_in(groups));
+    return place == kNowhere ? nullptr : &groups[place];
+}
+
+}  // namespace
+
+IndexedFilter::Group& SubscriptionIndex::group_at(std::string_view filter, std::string_view name) {
+    IndexedFilter& here = at(filter);
+    if (Group* found = find_group(here, name)) return *found;
+    auto made = std::make_shared<SharedGroup>();
+    made->lasting = std::make_shared<SharedGroup::Lasting>();
+    made->lasting->name = name;
+    made->number = ++last_group_;
+    here.groups.push_back({std::move(made), {}});
+    here.names_of_groups.added(here.groups.size(), names_in(here.groups));
+    return here.groups.back();
+}
+
+bool SubscriptionIndex::add_shared(std::string_view filter, std::string_view name,
+                                   SubscriberRef who, const SubscribeOptions& options,
+                                   std::shared_ptr<MemberState> state) {
+    Group& group = group_at(filter, name);
+    changed(filter);
+    auto next = std::make_shared<SharedGroup>(*group.group);
+    auto& clients = next->clients;
+    const size_t mine = group.clients.find(who, clients.size(), clients_in(group));
+    if (mine != kNowhere) {
+        SharedGroup::Client client = clients[mine];
+        client.options = options;
+        clients.set(mine, std::move(client));
+        group.group = std::move(next);
+        return true;
+    }
+    if (!state) state = std::make_shared<MemberState>();
+    if (state->number == 0) state->number = ++last_member_;
+    clients.push_back({who, options, std::move(state)});
+    group.group = std::move(next);
+    group.clients.added(group.group->clients.size(), clients_in(group));
+    count_.fetch_add(1, std::memory_order_relaxed);
+    shared_.fetch_add(1, std::memory_order_relaxed);
+    return false;
+}
+
+bool SubscriptionIndex::remove_shared(std::string_view filter, std::string_view name,
+                                      SubscriberRef who) {
+    IndexedFilter* here = find(filter);
+    Group* group = here != nullptr ? find_group(*here, name) : nullptr;
+    if (group == nullptr) return false;
+    auto next = std::make_shared<SharedGroup>(*group->group);
+    auto& clients = next->clients;
+    const size_t mine = group->clients.find(who, clients.size(), clients_in(*group));
+    if (mine == kNowhere) return false;
+    group->clients.removing(mine, clients.size(), clients_in(*group));
+    const size_t last = clients.size() - 1;
+    if (mine != last) clients.set(mine, SharedGroup::Client(clients[last]));
+    clients.pop_back();
+    count_.fetch_sub(1, std::memory_order_relaxed);
+    shared_.fetch_sub(1, std::memory_order_relaxed);
+    put_smaller(filter, *here, *group, std::move(next));
+    return true;
+}
+
+void SubscriptionIndex::add_shared_route(std::string_view filter, std::string_view name,
+                                         const RoutePtr& route) {
+    Group& group = group_at(filter, name);
+    changed(filter);
+    auto next = std::make_shared<SharedGroup>(*group.group);
+    next->routes.push_back(route);
+    group.group = std::move(next);
+}
+
+void SubscriptionIndex::remove_shared_route(std::string_view filter, std::string_view name,
+                                            const RoutePtr& route) {
+    IndexedFilter* here = find(filter);
+    Group* group = here != nullptr ? find_group(*here, name) : nullptr;
+    if (group == nullptr) return;
+    auto next = std::make_shared<SharedGroup>(*group->group);
+    if (std::erase(next->routes, route) == 0) return;
+    put_smaller(filter, *here, *group, std::move(next));
+}
+
+// The group goes with its last member.
+void SubscriptionIndex::put_smaller(std::string_view filter, IndexedFilter& here, Group& group,
+                                    SharedGroupPtr next) {
+    if (next->size() != 0) {
+        group.group = std::move(next);
     } else {
-        *mine = std::move(smaller);
+        auto& groups = here.groups;
+        const auto place = static_cast<size_t>(&group - groups.data());
+        here.names_of_groups.removing(place, groups.size(), names_in(groups));
+        if (&group != &groups.back()) group = std::move(groups.back());
+        groups.pop_back();
     }
     changed(filter);
     prune(filter);
-    return true;
-}
-
-bool SubscriptionIndex::remove_shared(std::string_view filter, std::string_view group,
-                                      SubscriberRef who) {
-    if (!leave(filter, group, client_member(who))) return false;
-    count_.fetch_sub(1, std::memory_order_relaxed);
-    shared_.fetch_sub(1, std::memory_order_relaxed);
-    return true;
-}
-
-void SubscriptionIndex::remove_shared_route(std::string_view filter, std::string_view group,
-                                            const RoutePtr& route) {
-    leave(filter, group, {{}, {}, nullptr, route});
 }
 
 void SubscriptionIndex::add_route(std::string_view filter, RouteNumber route) {

@@ -104,9 +104,9 @@ class SubscriptionIndex {
  private:
     using Exact = WithText<IndexedFilter>;
     [[nodiscard]] Exact* find_exact(std::string_view filter, uint64_t hash) const;
-    /// True when that member was in the group already; it has been replaced.
-    bool join(std::string_view filter, std::string_view group, SharedGroup::Member member);
-    bool leave(std::string_view filter, std::string_view group, const SharedGroup::Member& member);
+    IndexedFilter::Group& group_at(std::string_view filter, std::string_view name);
+    void put_smaller(std::string_view filter, IndexedFilter& here, IndexedFilter::Group& group,
+                     SharedGroupPtr next);
     IndexedFilter& at(std::string_view filter);
     [[nodiscard]] IndexedFilter* find(std::string_view filter) const;
     void changed(std::string_view filter);

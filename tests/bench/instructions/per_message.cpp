@@ -71,6 +71,7 @@ struct Scenario {
     size_t topics;  // 1: all subscribe to it; more: filters of all kinds, one match for each topic
     size_t turns;
     size_t different = 4 * kBatch;  // messages, sent in turn
+    bool shared = false;            // the subscribers are one group
 };
 
 // The last two: topics that the cache of matches holds, and more than it can.
@@ -82,6 +83,7 @@ constexpr Scenario kScenarios[] = {
     {"pair_qos1_1k", 1, 1024, 1, 1, 200},
     {"fan_out_qos0", 0, 64, 100, 1, 10},
     {"fan_out_qos1", 1, 64, 100, 1, 10},
+    {"shared_qos0", 0, 64, 100, 1, 200, 4 * kBatch, true},
     {"subscriptions_cached", 0, 64, 50, 100'000, 200, 20'000},
     {"subscriptions_missed", 0, 64, 50, 100'000, 200, 100'000},
 };
@@ -125,7 +127,8 @@ class Run {
     }
 
     void subscribe_to(size_t subscriber, const std::string& filter) {
-        const std::string body = u16(1) + text(filter) + static_cast<char>(scenario_.qos);
+        const std::string group = scenario_.shared ? "$share/g/" : "";
+        const std::string body = u16(1) + text(group + filter) + static_cast<char>(scenario_.qos);
         host_.turn([&] { subscribers_[subscriber]->feed(packet(0x82, body)); });
     }
 
@@ -223,7 +226,8 @@ int main(int argc, char** argv) {
         const size_t allocated = allocations();
         const size_t before = run.delivered_bytes();
         measured(run, scenario.turns);
-        const size_t copies = scenario.topics == 1 ? scenario.subscribers : 1;
+        const bool one_each = scenario.topics != 1 || scenario.shared;
+        const size_t copies = one_each ? 1 : scenario.subscribers;
         const size_t messages = scenario.turns * kBatch * copies;
         if (run.delivered_bytes() - before < messages * scenario.payload) return 1;
         std::printf("{\"messages\": %zu, \"allocations\": %zu}\n", messages,

@@ -90,6 +90,39 @@ void subscribe_and_unsubscribe(benchmark::State& state) {
     }
 }
 
+/// One of so many on the same filter, or in the same group, leaves and comes again.
+void leave_and_join_a_crowd(benchmark::State& state, const char* group) {
+    test::World world{1};
+    std::vector<Receiver> crowd(static_cast<size_t>(state.range(0)));
+    const auto join = [&](Receiver& one) {
+        return group == nullptr ? world[0].subscribe(one, "site/+/news", {})
+                                : world[0].subscribe_shared(one, group, "site/+/news", {});
+    };
+    const auto leave = [&](Receiver& one) {
+        return group == nullptr ? world[0].unsubscribe(one, "site/+/news")
+                                : world[0].unsubscribe_shared(one, group, "site/+/news");
+    };
+    for (auto& one : crowd) join(one);
+    size_t at = 0;
+    for (auto _ : state) {
+        leave(crowd[at]);
+        join(crowd[at]);
+        at = (at + 7'919) % crowd.size();
+    }
+}
+
+void publish_to_one_of_a_group(benchmark::State& state) {
+    test::World world{1};
+    std::vector<Receiver> crowd(static_cast<size_t>(state.range(0)));
+    for (auto& one : crowd) world[0].subscribe_shared(one, "group", "site/+/news", {});
+    Publisher publisher;
+    const MessageView message = test::message("site/1/news", "21.5");
+    for (auto _ : state) world[0].publish(message, publisher);
+}
+
+BENCHMARK_CAPTURE(leave_and_join_a_crowd, filter, nullptr)->Arg(100)->Arg(100'000);
+BENCHMARK_CAPTURE(leave_and_join_a_crowd, group, "group")->Arg(100)->Arg(100'000);
+BENCHMARK(publish_to_one_of_a_group)->Arg(100)->Arg(100'000);
 BENCHMARK(publish_same_topic)->Arg(100)->Arg(100'000);
 BENCHMARK(publish_new_topic)->Arg(100)->Arg(100'000);
 BENCHMARK(subscribe_and_unsubscribe)->Arg(100)->Arg(100'000);

@@ -58,7 +58,8 @@ Found look_up(const SubscriptionIndex& index, std::string_view topic) {
                      auto& f = *static_cast<Found*>(context);
                      for (const auto& entry : filter.entries)
                          f.subscribers.insert(entry.who.subscriber);
-                     for (const auto& group : filter.groups) f.groups.insert(group->name);
+                     for (const auto& one : filter.groups)
+                         f.groups.insert(one.group->lasting->name);
                      for (const auto route : filter.routes) f.routes.insert(route);
                  },
                  &found});
@@ -228,6 +229,59 @@ TEST(SubscriptionIndex, ChurnLeavesNothingBehind) {
     }
     EXPECT_EQ(index.subscriptions(), 0u);
     EXPECT_EQ(look_up(index, "a/b"), Found{});
+}
+
+// Hundreds on one filter, in one of its groups, and groups on it: who is there is there once, with
+// the options given last.
+TEST(SubscriptionIndex, CrowdsComeAndGoLikeInAModel) {
+    using Model = std::map<std::pair<std::string, uintptr_t>, uint32_t>;  // "" is no group
+    for (const std::string filter : {"crowd", "crowd/#"}) {
+        SubscriptionIndex index;
+        Model model;
+        std::mt19937 random(23);
+        for (int step = 0; step < 20'000; ++step) {
+            const bool growing = step / 2500 % 2 == 0;
+            const uintptr_t number = 1 + random() % 300;
+            std::string group = random() % 2 == 0 ? "" : "g";
+            if (random() % 3 == 0) group = std::to_string(random() % 200);
+            const auto key = std::pair(group, number);
+            const bool known = model.contains(key);
+            SubscribeOptions options;
+            options.subscription_id = static_cast<uint32_t>(step) + 1;
+            if (random() % 10 < (growing ? 8U : 2U)) {
+                const bool was = group.empty()
+                                     ? index.add(filter, who(number), options)
+                                     : index.add_shared(filter, group, who(number), options);
+                ASSERT_EQ(was, known);
+                model[key] = options.subscription_id;
+            } else {
+                const bool was = group.empty() ? index.remove(filter, who(number))
+                                               : index.remove_shared(filter, group, who(number));
+                ASSERT_EQ(was, known);
+                model.erase(key);
+            }
+            ASSERT_EQ(index.subscriptions(), model.size());
+            if (step % 500 != 0) continue;
+            Model found;
+            index.match("crowd", SubscriptionIndex::hash_of("crowd"),
+                        {[](void* context, IndexedFilter& here) {
+                             auto& f = *static_cast<Model*>(context);
+                             const auto note = [&](const std::string& name, const auto& one) {
+                                 f[{name, reinterpret_cast<uintptr_t>(one.who.subscriber) / 64}] =
+                                     one.options.subscription_id;
+                             };
+                             for (const auto& entry : here.entries) note("", entry);
+                             for (const auto& one : here.groups) {
+                                 const auto& clients = one.group->clients;
+                                 for (size_t i = 0; i < clients.size(); ++i) {
+                                     note(one.group->lasting->name, clients[i]);
+                                 }
+                             }
+                         },
+                         &found});
+            ASSERT_EQ(found, model);
+        }
+    }
 }
 
 TEST(SubscriptionIndex, GenerationsChangeForTheTopicsConcerned) {
