@@ -83,7 +83,8 @@ Reason Client::check_filter(std::string_view filter) const {
 
 Reason Client::subscribe_one(const Subscription& wanted, uint32_t subscription_id, bool& retained) {
     if (const Reason refused = check_filter(wanted.filter); is_error(refused)) return refused;
-    if (session().subscriptions().size() >= options_.max_subscriptions) {
+    const auto& mine = session().subscriptions();
+    if (mine.size() >= options_.max_subscriptions && !mine.contains(wanted.filter)) {
         return Reason::quota_exceeded;
     }
     SubscribeOptions options;

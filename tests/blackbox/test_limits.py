@@ -3,7 +3,8 @@
 import time
 
 import pytest
-from mqtt_bytes import CONNACK, V5, connect, publish, subscribe, text, u16
+from mqtt_bytes import (CONNACK, UNSUBACK, V5, connect, publish, subscribe, text, u16,
+                        unsubscribe)
 from support.waiting import wait_until
 
 
@@ -162,3 +163,16 @@ def test_answer_larger_than_the_client_takes(strict, raw):
     client.connect(props=b"\x27\x00\x00\x00\x64")
     client.send(subscribe(V5, 1, *(f"f/{i}" for i in range(100))))
     client.expect_fault(0x95)
+
+
+def test_subscriptions_of_one_client(gateway, raw, version):
+    """One too many is refused, alone; those that are there can be changed and make room."""
+    one = gateway(endpoints={"devices": {"max_subscriptions": 2}})
+    client = raw(one.port, version)
+    client.connect("c")
+    refused = 0x97 if version == V5 else 0x80
+    assert client.subscribe("a", "b", "c") == [0, 0, refused]
+    assert client.subscribe("b", qos=1) == [1]
+    client.send(unsubscribe(version, 2, "a"))
+    client.expect(UNSUBACK)
+    assert client.subscribe("c", "d") == [0, refused]
