@@ -277,11 +277,12 @@ size_t Client::encode(const OutgoingPublish& out) {
     packet.retain = out.retain;
     packet.dup = out.dup;
     if (out.message.expires_at_ms != kNeverExpires) {
-        // What is left of it, at least one second: it has not expired yet [MQTT-3.3.2-6].
+        // Less the whole seconds that it has waited, at least one: it has not expired yet
+        // [MQTT-3.3.2-6].
         const uint64_t now = connection_.shard().now_ms();
         const uint64_t left =
-            out.message.expires_at_ms > now ? (out.message.expires_at_ms - now) / 1000 : 0;
-        packet.message_expiry = static_cast<uint32_t>(std::max<uint64_t>(left, 1));
+            out.message.expires_at_ms > now ? (out.message.expires_at_ms - now + 999) / 1000 : 1;
+        packet.message_expiry = static_cast<uint32_t>(left);
     }
     return our_aliases_ ? encode_with_alias(packet)
                         : encode_publish(output(), version_, packet, maximum_packet_size_);

@@ -71,14 +71,14 @@ TEST(FramesOut, AMessageWithEverything) {
     message.topic = "a/b";
     message.payload = "x";
     message.properties = properties;
-    message.expires_at_ms = 4500;
+    message.expires_at_ms = 4500;  // it has waited half a second, which does not count
     const uint32_t ids[] = {3, 4};
     std::string out;
     append_message(out, {message, Qos::at_least_once, true, 9, 1000, ids});
     EXPECT_EQ(out, R"({"op":"message","topic":"a/b","payload":"x","encoding":"utf8","qos":1,)"
                    R"("retain":true,"properties":{"payload_format":1,"content_type":"t",)"
                    R"("response_topic":"r","correlation_data":"Yw==",)"
-                   R"("user_properties":[["k","\""],["k","2"]],"message_expiry":3},)"
+                   R"("user_properties":[["k","\""],["k","2"]],"message_expiry":4},)"
                    R"("delivery":9,"subscription_ids":[3,4]})");
 }
 
