@@ -55,8 +55,12 @@ Fault Client::on_connect(const Connect& connect) {
                                 : (connect.clean_start ? 0 : kSessionNeverExpires);
     session_expiry_s_ = std::min(asked, options_.session_expiry_maximum);
     asked_to_last_ = asked != 0;
+    SessionQuota::Place place;
+    if (!take_place(connect.clean_start, place)) {
+        return {Reason::quota_exceeded, "no more sessions may outlive their connections"};
+    }
     keep_will(connect);
-    const bool present = open_session(connect);
+    const bool present = open_session(connect, std::move(place));
     packets_.connects->add(cell());
     counters_.connections->add(cell(), 1);
     if (!send_connack(connect, present, assigned)) {
@@ -72,8 +76,27 @@ Fault Client::on_connect(const Connect& connect) {
     return {};
 }
 
+// A session that is to outlive its connection needs a place among those that do: the one that it
+// has, if it goes on, or that of the session that it replaces, or a new one. DISCONNECT can make
+// its life longer or shorter, but never longer than its connection when it was not to be from the
+// beginning [MQTT-3.14.2-2].
+bool Client::take_place(bool clean_start, SessionQuota::Place& place) {
+    if (session_expiry_s_ == 0) return true;
+    auto& quota = connection_.service().session_quota();
+    auto* before = connection_.shard().hub().sessions().find(publisher_.client_id);
+    if (before != nullptr && before->place) {
+        if (!clean_start) return true;
+        if (before->place.is_of(quota)) {
+            place = std::move(before->place);
+            return true;
+        }
+    }
+    place = quota.take(cell());
+    return static_cast<bool>(place);
+}
+
 // True when there was a session that goes on [MQTT-3.1.2-5], [MQTT-3.1.2-6].
-bool Client::open_session(const Connect& connect) {
+bool Client::open_session(const Connect& connect, SessionQuota::Place place) {
     auto& sessions = connection_.shard().hub().sessions();
     if (auto* before = sessions.find(publisher_.client_id); before != nullptr) {
         if (before->holder != nullptr) before->holder->take_over();
@@ -85,12 +108,14 @@ bool Client::open_session(const Connect& connect) {
         if (before != nullptr) {
             sessions.hold(*before, *this);
             entry_ = before;
+            if (session_expiry_s_ == 0) before->place.give_back();
             publisher_.self = &session();
             return true;
         }
     }
     entry_ = &sessions.create(publisher_.client_id, *this, options_.session,
                               connection_.service().ledger());
+    entry_->place = std::move(place);
     publisher_.self = &session();
     return false;
 }

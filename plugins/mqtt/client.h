@@ -73,7 +73,8 @@ class Client final : public SessionSink, public SessionHolder {
     void acknowledge_now(PacketType type, uint16_t packet_id, Reason reason);
 
     void leave(const Fault& fault);
-    bool open_session(const Connect& connect);
+    bool take_place(bool clean_start, SessionQuota::Place& place);
+    bool open_session(const Connect& connect, SessionQuota::Place place);
     void offer(Properties& p, const Connect& connect, bool assigned) const;
     bool send_connack(const Connect& connect, bool session_present, bool assigned);
     void keep_will(const Connect& connect);

@@ -89,14 +89,13 @@ Connection::Accept Connection::accept_connect(const Frame& frame, std::string_vi
     std::string scratch;
     Fault fault = decode_connect(frame, connect, scratch);
     version_ = connect.version;
-    if (!fault && service_.full()) {
-        const bool elsewhere =
-            version_ == Version::v5 && !service_.options().server_reference.empty();
-        fault = {elsewhere ? Reason::use_another_server : Reason::server_busy,
-                 "there are too many connections"};
-    }
     if (fault) {
-        refuse(connect, fault);
+        refuse(connect, fault, *service_.packets().refused_packets);
+        return Accept::no;
+    }
+    if (service_.full()) {
+        refuse(connect, {Reason::server_busy, "there are too many connections"},
+               *service_.packets().refused_connections);
         return Accept::no;
     }
     Shard& home =
@@ -123,20 +122,30 @@ Connection::Accept Connection::open_client(const Connect& connect) {
     timer_.cancel();
     if (const Fault fault = client_->on_connect(connect)) {
         client_.reset();
-        refuse(connect, fault);
+        const auto& packets = service_.packets();
+        refuse(connect, fault,
+               fault.reason == Reason::quota_exceeded ? *packets.refused_sessions
+                                                      : *packets.refused_packets);
         return Accept::no;
     }
     return state_ == State::connected ? Accept::yes : Accept::no;
 }
 
 // CONNACK with the reason, where the protocol's version has one for it, then close [MQTT-3.1.4-1].
-void Connection::refuse(const Connect& connect, const Fault& fault) {
-    note(fault.sentence, "CONNECT refused");
+// A server that is full may know another one; that is no fault of the client's.
+void Connection::refuse(const Connect& connect, const Fault& fault, Counter& counter) {
+    counter.add(shard_.index());
     Connack connack;
     connack.reason = fault.reason;
     connack.properties.reason_string = fault.sentence;
-    if (fault.reason == Reason::use_another_server) {
-        connack.properties.server_reference = service_.options().server_reference;
+    if (&counter == service_.packets().refused_packets) {
+        note_error(fault.sentence, "CONNECT refused");
+    } else {
+        note(fault.sentence, "CONNECT refused");
+        if (connect.version == Version::v5 && !service_.options().server_reference.empty()) {
+            connack.reason = Reason::use_another_server;
+            connack.properties.server_reference = service_.options().server_reference;
+        }
     }
     const size_t most = connect.properties.maximum_packet_size.value_or(kLargestPacket);
     const size_t size = encode_connack(output(), connect.version, connack, most);
@@ -146,13 +155,17 @@ void Connection::refuse(const Connect& connect, const Fault& fault) {
 
 void Connection::fail(const Fault& fault) {
     if (state_ == State::closing) return;
-    note(fault.sentence, reason_name(fault.reason));
+    note_error(fault.sentence, reason_name(fault.reason));
     if (client_) client_->disconnect(fault);
     close();
 }
 
-void Connection::note(const char* what, std::string_view about) {
+void Connection::note_error(const char* what, std::string_view about) {
     service_.counters().protocol_errors->add(shard_.index());
+    note(what, about);
+}
+
+void Connection::note(const char* what, std::string_view about) {
     service_.context().log().limited(
         service_.log_limit(), RepeatLimit::Clock::now(), LogLevel::warn, "{} {}: {}: {}",
         peer_.address, client_ ? client_->client_id() : "(no client id)", about, what);
@@ -221,7 +234,7 @@ void Connection::timer_fired() {
         return stream_->resume_reading();
     }
     if (state_ == State::awaiting_connect || state_ == State::awaiting_proxy) {
-        note("no complete CONNECT packet came in time", "connect_timeout_ms");
+        note_error("no complete CONNECT packet came in time", "connect_timeout_ms");
         return close();
     }
     const uint64_t due = held_ ? shard_.now_ms() + silence_ms_ : last_packet_ms_ + silence_ms_;

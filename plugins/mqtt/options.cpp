@@ -44,6 +44,11 @@ std::vector<Option> protocol_options() {
                                 "Longest time a session outlives its connection, in seconds")
                     .between(0, kMostSeconds)
                     .fallback(int64_t{604'800}));
+    o.push_back(Option::integer("max_sessions",
+                                "Sessions that outlive their connections, those of connected "
+                                "clients included")
+                    .between(1, 100'000'000)
+                    .fallback(1'000'000));
     o.push_back(Option::integer("maximum_qos", "Highest QoS offered").between(0, 2).fallback(2));
     o.push_back(
         Option::boolean("retain_available", "Whether messages may be retained").fallback(true));
@@ -141,6 +146,7 @@ ClientOptions ClientOptions::from(const Settings& s) {
     o.topic_alias_maximum = static_cast<uint16_t>(s.integer("topic_alias_maximum"));
     o.server_keep_alive = static_cast<uint16_t>(s.integer("server_keep_alive"));
     o.session_expiry_maximum = static_cast<uint32_t>(s.integer("session_expiry_maximum"));
+    o.max_sessions = static_cast<uint32_t>(s.integer("max_sessions"));
     o.maximum_qos = static_cast<uint8_t>(s.integer("maximum_qos"));
     o.retain_available = s.boolean("retain_available");
     o.wildcard_subscription_available = s.boolean("wildcard_subscription_available");

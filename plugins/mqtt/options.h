@@ -26,6 +26,7 @@ struct ClientOptions {
     uint16_t topic_alias_maximum;
     uint16_t server_keep_alive;  // seconds, the most that is granted; 0: no limit
     uint32_t session_expiry_maximum;
+    uint32_t max_sessions;
     uint8_t maximum_qos;
     uint32_t max_topic_levels;
     uint16_t outgoing_topic_aliases;

@@ -12,6 +12,10 @@ namespace trestle::mqtt {
 struct PacketCounters {
     Counter* streams;   // that were handed to the protocol
     Counter* connects;  // CONNECT packets that were accepted
+    // CONNECT packets that were answered with a refusal.
+    Counter* refused_connections;  // max_connections
+    Counter* refused_sessions;     // max_sessions
+    Counter* refused_packets;      // what is wrong with them, or not offered
     // All but PUBLISH, which is counted as a message.
     Counter* received;
     Counter* received_bytes;

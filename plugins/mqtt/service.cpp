@@ -4,12 +4,24 @@
 
 namespace trestle::mqtt {
 
+namespace {
+
+Gauge& lasting_sessions(EndpointContext& context) {
+    return context.host().metrics().gauge(
+        "trestle_mqtt_lasting_sessions",
+        "Sessions that outlive their connections, those of connected clients included",
+        {{"endpoint", context.name()}});
+}
+
+}  // namespace
+
 Service::Service(EndpointContext& context, const Settings& settings)
     : context_(context),
       options_(ClientOptions::from(settings)),
       counters_(context.counters("mqtt")),
       packets_(context),
       ledger_(context.session_ledger()),
+      session_quota_(options_.max_sessions, &lasting_sessions(context)),
       log_limit_(20, std::chrono::seconds(10)),
       shards_(context.host().shard_count()) {}
 

@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/session_quota.h"
 #include "core/timer_queue.h"
 #include "mqtt/options.h"
 #include "mqtt/packet_counters.h"
@@ -45,6 +46,7 @@ class Service final : public ByteStreamProtocol {
     [[nodiscard]] const EndpointCounters& counters() const { return counters_; }
     [[nodiscard]] const PacketCounters& packets() const { return packets_; }
     [[nodiscard]] const SessionLedger& ledger() const { return ledger_; }
+    [[nodiscard]] SessionQuota& session_quota() { return session_quota_; }
     [[nodiscard]] RepeatLimit& log_limit() { return log_limit_; }
     [[nodiscard]] Pauses& pauses(Shard& shard) { return shards_[shard.index()].pauses; }
     [[nodiscard]] bool full() const {
@@ -68,6 +70,7 @@ class Service final : public ByteStreamProtocol {
     EndpointCounters counters_;
     PacketCounters packets_;
     SessionLedger ledger_;
+    SessionQuota session_quota_;
     RepeatLimit log_limit_;
     std::atomic<uint32_t> open_{0};
     std::vector<PerShard> shards_;

@@ -9,6 +9,7 @@
 
 #include "core/counters.h"
 #include "core/session.h"
+#include "core/session_quota.h"
 #include "core/timer_queue.h"
 #include "core/will.h"
 
@@ -45,6 +46,8 @@ class SessionTable {
         Entry(SessionTable& table, std::unique_ptr<Session> owned);
         [[nodiscard]] Session& session() const { return *session_; }
         SessionHolder* holder = nullptr;
+        /// Among those that outlive their connections; empty when it does not.
+        SessionQuota::Place place;
         /// When it ends unless a connection comes back (steady clock); 0: not so far.
         [[nodiscard]] uint64_t expires_at_ms() const {
             return expiry_.is_set() ? expiry_.due_ms() : 0;

@@ -245,6 +245,24 @@ TEST_F(SessionTableTest, IsWalkedInOrderFromAnywhere) {
     EXPECT_EQ(walk("d", 10), "");
 }
 
+TEST_F(SessionTableTest, APlaceAmongTheLastingEndsWithTheSession) {
+    Gauge lasting{2};
+    SessionQuota quota(2, &lasting);
+    Holder holders[] = {Holder(table_), Holder(table_)};
+    const char* const ids[] = {"a", "b"};
+    for (size_t i = 0; i < 2; ++i) {
+        open(holders[i], ids[i]);
+        holders[i].entry->place = quota.take(0);
+    }
+    EXPECT_EQ(lasting.value(), 2);
+    table_.let_go(*holders[0].entry, 60, nullptr);
+    EXPECT_FALSE(quota.take(0));
+    run_until(60'000);
+    EXPECT_EQ(lasting.value(), 1);
+    table_.end_all(DropReason::shutdown);
+    EXPECT_EQ(lasting.value(), 0);
+}
+
 TEST_F(SessionTableTest, TellsWhenASessionEnds) {
     Holder holder(table_);
     open(holder, "a");
