@@ -90,12 +90,12 @@ Connection::Accept Connection::accept_connect(const Frame& frame, std::string_vi
     Fault fault = decode_connect(frame, connect, scratch);
     version_ = connect.version;
     if (fault) {
-        refuse(connect, fault, *service_.packets().refused_packets);
+        refuse(connect, fault, Refusal::packet);
         return Accept::no;
     }
     if (service_.full()) {
         refuse(connect, {Reason::server_busy, "there are too many connections"},
-               *service_.packets().refused_connections);
+               Refusal::max_connections);
         return Accept::no;
     }
     Shard& home =
@@ -122,10 +122,8 @@ Connection::Accept Connection::open_client(const Connect& connect) {
     timer_.cancel();
     if (const Fault fault = client_->on_connect(connect)) {
         client_.reset();
-        const auto& packets = service_.packets();
         refuse(connect, fault,
-               fault.reason == Reason::quota_exceeded ? *packets.refused_sessions
-                                                      : *packets.refused_packets);
+               fault.reason == Reason::quota_exceeded ? Refusal::max_sessions : Refusal::packet);
         return Accept::no;
     }
     return state_ == State::connected ? Accept::yes : Accept::no;
@@ -133,12 +131,12 @@ Connection::Accept Connection::open_client(const Connect& connect) {
 
 // CONNACK with the reason, where the protocol's version has one for it, then close [MQTT-3.1.4-1].
 // A server that is full may know another one; that is no fault of the client's.
-void Connection::refuse(const Connect& connect, const Fault& fault, Counter& counter) {
-    counter.add(shard_.index());
+void Connection::refuse(const Connect& connect, const Fault& fault, Refusal why) {
+    service_.packets().refused[static_cast<size_t>(why)]->add(shard_.index());
     Connack connack;
     connack.reason = fault.reason;
     connack.properties.reason_string = fault.sentence;
-    if (&counter == service_.packets().refused_packets) {
+    if (why == Refusal::packet) {
         note_error(fault.sentence, "CONNECT refused");
     } else {
         note(fault.sentence, "CONNECT refused");

@@ -69,7 +69,7 @@ class Connection final : public ByteStreamHandler {
     /// `later`: the packet is read again after a pause.
     Accept accept_connect(const Frame& frame, std::string_view from_here);
     Accept open_client(const Connect& connect);
-    void refuse(const Connect& connect, const Fault& fault, Counter& counter);
+    void refuse(const Connect& connect, const Fault& fault, Refusal why);
     void timer_fired();
     /// For the log, and counted as a breach of the protocol.
     void note_error(const char* what, std::string_view about);

@@ -7,13 +7,12 @@ PacketCounters::PacketCounters(const EndpointContext& context) {
     const Labels mine{{"endpoint", context.name()}};
     streams = &metrics.counter("trestle_mqtt_streams_total", "Connections that were opened", mine);
     connects = &metrics.counter("trestle_mqtt_connects_total", "CONNECT packets accepted", mine);
-    const auto refused = [&](const char* reason) {
-        return &metrics.counter("trestle_mqtt_connects_refused_total", "CONNECT packets refused",
-                                {{"endpoint", context.name()}, {"reason", reason}});
-    };
-    refused_connections = refused("max_connections");
-    refused_sessions = refused("max_sessions");
-    refused_packets = refused("packet");
+    size_t reason = 0;
+    for (const auto* name : {"max_connections", "max_sessions", "packet"}) {
+        refused[reason++] =
+            &metrics.counter("trestle_mqtt_connects_refused_total", "CONNECT packets refused",
+                             {{"endpoint", context.name()}, {"reason", name}});
+    }
     received = &metrics.counter("trestle_mqtt_control_packets_received_total",
                                 "Packets from clients, of any kind but PUBLISH", mine);
     received_bytes = &metrics.counter("trestle_mqtt_control_received_bytes_total",

@@ -4,18 +4,19 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "plugin_api/plugin.h"
 
 namespace trestle::mqtt {
 
+/// Why a CONNECT is refused: one limit, the other, or what it says itself.
+enum class Refusal : uint8_t { max_connections, max_sessions, packet };
+
 struct PacketCounters {
-    Counter* streams;   // that were handed to the protocol
-    Counter* connects;  // CONNECT packets that were accepted
-    // CONNECT packets that were answered with a refusal.
-    Counter* refused_connections;  // max_connections
-    Counter* refused_sessions;     // max_sessions
-    Counter* refused_packets;      // what is wrong with them, or not offered
+    Counter* streams;     // that were handed to the protocol
+    Counter* connects;    // CONNECT packets that were accepted
+    Counter* refused[3];  // CONNECT packets that were not; by Refusal
     // All but PUBLISH, which is counted as a message.
     Counter* received;
     Counter* received_bytes;
