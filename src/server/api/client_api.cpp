@@ -2,8 +2,8 @@
 #include "core/session_table.h"
 #include "plugin_api/log.h"
 #include "server/api/api_host.h"
+#include "server/api/client_pages.h"
 #include "server/api/query.h"
-#include "server/api/shard_pages.h"
 #include "server/gateway.h"
 #include "server/http_answer.h"
 
@@ -12,71 +12,7 @@ namespace trestle {
 namespace {
 
 constexpr size_t kLargestPage = 1000;
-constexpr size_t kMostVisited = 4096;  // sessions that one shard looks at for one request
 constexpr size_t kMostFilters = 100;   // shown with one client
-
-/// One session as it was when its shard looked.
-struct SessionItem {
-    std::string key;  // the client id
-    bool connected = false;
-    ConnectionReport connection;
-    uint64_t now_ms = 0;
-    uint64_t expires_at_ms = 0;
-    size_t subscriptions = 0, queued = 0, queued_bytes = 0, in_flight = 0;
-    ShardIndex shard = 0;
-    std::vector<std::pair<std::string, SubscribeOptions>> filters;  // of a single client only
-};
-
-struct Wanted {
-    std::optional<bool> connected;
-    std::string after, search;
-    size_t limit = 0;
-};
-
-SessionItem item_of(const SessionTable::Entry& entry, Shard& shard) {
-    const Session& session = entry.session();
-    SessionItem item;
-    item.key = session.client_id();
-    item.connected = entry.holder != nullptr;
-    if (item.connected) item.connection = entry.holder->report();
-    item.now_ms = shard.now_ms();
-    item.expires_at_ms = entry.expires_at_ms();
-    item.subscriptions = session.subscriptions().size();
-    item.queued = session.queued();
-    item.queued_bytes = session.queued_bytes();
-    item.in_flight = session.in_flight();
-    item.shard = shard.index();
-    return item;
-}
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool contains(std::string_view text, std::string_view part) {
-    return std::ranges::search(text, part, [](char a, char b) { return lower(a) == lower(b); })
-                   .begin() != text.end() ||
-           part.empty();
-}
-
-bool is_wanted(const SessionTable::Entry& entry, const Wanted& wanted) {
-    const bool connected = entry.holder != nullptr;
-    if (wanted.connected && *wanted.connected != connected) return false;
-    if (contains(entry.session().client_id(), wanted.search)) return true;
-    if (!connected) return false;
-    const ConnectionReport report = entry.holder->report();
-    return contains(report.address, wanted.search) || contains(report.user, wanted.search);
-}
-
-ShardPage<SessionItem> page_of(Shard& shard, const Wanted& wanted) {
-    ShardPage<SessionItem> page;
-    size_t visited = 0;
-    shard.hub().sessions().walk(wanted.after, [&](const SessionTable::Entry& entry) {
-        if (is_wanted(entry, wanted)) page.items.push_back(item_of(entry, shard));
-        if (++visited < kMostVisited && page.items.size() < wanted.limit) return true;
-        page.reached = entry.session().client_id();
-        return false;
-    });
-    return page;
-}
 
 ordered_json json_of(const SessionItem& item, Gateway& gateway) {
     ordered_json out{{"client_id", item.key}, {"connected", item.connected}};
@@ -105,7 +41,7 @@ ordered_json json_of(const SessionItem& item, Gateway& gateway) {
 void send_page(ApiHost& host, const HttpRequest& request, const HttpReplyPtr& reply,
                std::optional<bool> connected, bool may_choose) {
     Query query(request.query);
-    Wanted wanted;
+    SessionsWanted wanted;
     wanted.connected = connected;
     if (may_choose) {
         const std::string state = query.text("state");
@@ -120,7 +56,7 @@ void send_page(ApiHost& host, const HttpRequest& request, const HttpReplyPtr& re
     if (auto fault = query.fault()) return reply->send(std::move(*fault));
     const size_t limit = wanted.limit;
     ask_shards(
-        host, all_shards(host), [wanted](Shard& shard) { return page_of(shard, wanted); },
+        host, all_shards(host), [wanted](Shard& shard) { return page_of(shard.hub(), wanted); },
         [&host, reply, limit](std::vector<ShardPage<SessionItem>> parts) {
             const auto page = merge_pages(std::move(parts), limit);
             ordered_json items = ordered_json::array();
@@ -150,7 +86,7 @@ void send_one(ApiHost& host, const std::string& client_id, const HttpReplyPtr& r
         [client_id](Shard& shard) -> std::optional<SessionItem> {
             const auto* entry = shard.hub().sessions().find(client_id);
             if (entry == nullptr) return std::nullopt;
-            SessionItem item = item_of(*entry, shard);
+            SessionItem item = item_of(*entry, shard.hub());
             for (const auto& [filter, options] : entry->session().subscriptions()) {
                 if (item.filters.size() == kMostFilters) break;
                 item.filters.emplace_back(filter, options);
