@@ -153,11 +153,12 @@ std::vector<std::string> words_of(std::string_view name) {
     }
 }
 
-// Parents before children; 2 before 10.
+// Parents before children; 2 before 10, and numbers before all else.
 bool comes_before(const std::vector<std::string>& a, const std::vector<std::string>& b) {
     return std::ranges::lexicographical_compare(a, b, [](const auto& x, const auto& y) {
         const auto i = index_from(x), j = index_from(y);
-        return i && j ? *i < *j : x < y;
+        if (i.has_value() != j.has_value()) return i.has_value();
+        return i && *i != *j ? *i < *j : x < y;
     });
 }
 

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -218,6 +219,25 @@ TEST(ConfigVariables, ANumberIsAKeyWhereThereIsAnObject) {
         R"({"endpoints": {"7": {"plugin": "mqtt", "listen": ["mqtt://127.0.0.1:1"]}}})", setting);
     ASSERT_TRUE(parsed.config) << parsed.text();
     EXPECT_EQ(parsed.config->endpoint("7")->settings.list("listen")[0], "mqtt://127.0.0.1:1884");
+}
+
+TEST(ConfigVariables, ElementsComeInOrderAmongOddNames) {
+    const std::string element = "TRESTLE__endpoints__a__listen__";
+    std::vector<std::string> names{"0", "9", "10", "1x", "09x"};
+    std::ranges::sort(names);
+    do {
+        Setting setting;
+        for (const auto& name : names) {
+            setting.variables.push_back({element + name, "mqtt://127.0.0.1:1883"});
+        }
+        const auto parsed = parse(R"({"endpoints": {"a": {"plugin": "mqtt", "listen":
+            ["mqtt://127.0.0.1:1", "mqtt://127.0.0.1:2", "mqtt://127.0.0.1:3",
+             "mqtt://127.0.0.1:4", "mqtt://127.0.0.1:5", "mqtt://127.0.0.1:6",
+             "mqtt://127.0.0.1:7", "mqtt://127.0.0.1:8", "mqtt://127.0.0.1:9"]}}})",
+                                  setting);
+        EXPECT_EQ(parsed.text().find("names it, but the list"), std::string::npos)
+            << parsed.text();
+    } while (std::ranges::next_permutation(names).found);
 }
 
 TEST(ConfigVariables, FaultsNameTheVariable) {
