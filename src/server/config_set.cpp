@@ -186,7 +186,9 @@ void apply_set(json& root, const std::string& assignment, ConfigFaults& faults) 
     std::vector<Step> steps;
     size_t at = 0;
     if (!read_steps(assignment, at, steps)) {
-        faults.fault("", "--set: found \"" + assignment +
+        const size_t end = assignment.find('=');  // what follows may be a secret
+        faults.fault("", "--set: found \"" + assignment.substr(0, end) +
+                             (end == std::string::npos ? "" : "=...") +
                              "\", expected path=value such as endpoints.devices.listen[0]="
                              "mqtt://127.0.0.1:1884");
         return;

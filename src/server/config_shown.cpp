@@ -1,23 +1,15 @@
 #include "server/config_shown.h"
 
-#include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 
 #include "server/config_faults.h"
+#include "server/config_secrets.h"
 
 namespace trestle {
 
 namespace {
 
 using nlohmann::json;
-
-constexpr std::array kSecretWords{"token", "password", "passphrase", "secret", "private"};
-
-bool is_secret(std::string_view key) {
-    return std::ranges::any_of(
-        kSecretWords, [&](const char* word) { return key.find(word) != std::string_view::npos; });
-}
 
 void mask(json& value, const std::string& path, bool secret, const ReplacedStrings& replaced) {
     if (value.is_object()) {
@@ -29,7 +21,8 @@ void mask(json& value, const std::string& path, bool secret, const ReplacedStrin
             mask(value[i], join_path(path, i), secret, replaced);
         }
     } else if (const auto from = replaced.find(path);
-               from != replaced.end() && from->second.find("${file:") != std::string::npos) {
+               from != replaced.end() && from->second.find("${file:") != std::string::npos &&
+               (!secret || names_a_file(from->second))) {
         value = from->second;
     } else if (secret && !value.is_null() && !value.is_boolean()) {
         value = "********";

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "server/config_faults.h"
+#include "server/config_secrets.h"
 #include "server/config_set.h"
 #include "server/json_reader.h"
 
@@ -90,6 +91,10 @@ class Replacer {
     }
 
  private:
+    static std::string shown_text(const std::string& text, const std::string& path) {
+        return is_secret(path) ? "a string (a secret, not shown)" : "\"" + text + "\"";
+    }
+
     void replace(std::string& text, const std::string& path) {
         std::string out;
         bool did_replace = false;
@@ -100,8 +105,8 @@ class Replacer {
             } else if (text.compare(at, 2, "${") == 0) {
                 const size_t end = text.find('}', at);
                 if (end == std::string::npos) {
-                    faults_.fault(path, "found \"" + text +
-                                            "\" with a ${ that is not closed, expected } "
+                    faults_.fault(path, "found " + shown_text(text, path) +
+                                            " with a ${ that is not closed, expected } "
                                             "($${ stands for a literal ${)");
                     return;
                 }
@@ -121,8 +126,8 @@ class Replacer {
         const size_t mark = what.find(":-");
         const std::string name = what.substr(0, mark);
         if (!is_variable_name(name)) {
-            faults_.fault(path, "found ${" + what +
-                                    "}, expected ${NAME}, ${NAME:-default} or ${file:/path} "
+            faults_.fault(path, "found " + shown_text("${" + what + "}", path) +
+                                    ", expected ${NAME}, ${NAME:-default} or ${file:/path} "
                                     "($${ stands for a literal ${)");
             return {};
         }

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "server/config_faults.h"
+#include "server/config_secrets.h"
 #include "server/json_reader.h"
 
 namespace trestle {
@@ -220,18 +221,24 @@ Validated validate(const json& value, const std::string& path,
 std::string shown_value(const json& value, const std::string& path,
                         const ReplacedStrings& replaced) {
     const auto origin = replaced.find(path);
-    if (origin != replaced.end() && origin->second.find("${file:") != std::string::npos) {
+    const bool is_replaced = origin != replaced.end();
+    const bool hides = is_secret(path);
+    if (is_replaced && origin->second.find("${file:") != std::string::npos &&
+        (!hides || names_a_file(origin->second))) {
         return "the content of " + origin->second;
     }
     if (value.is_object() && !value.empty()) return "an object";
     if (value.is_array() && !value.empty()) return "a list";
+    if (hides && (value.is_string() || value.is_number())) {
+        return fmt::format("a {} (a secret, not shown)", value.type_name());
+    }
     std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
     if (text.size() > kShownBytes) {
         size_t end = kShownBytes;
         while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
         text = text.substr(0, end) + "...";
     }
-    if (origin != replaced.end()) text += " (from " + origin->second + ")";
+    if (is_replaced) text += " (from " + origin->second + ")";
     return text;
 }
 

@@ -53,12 +53,13 @@ class Builder : public nlohmann::json_sax<json> {
         std::string key;
     };
 
-    // "[json.exception.parse_error.101] parse error at line 2, column 5: syntax error ..." without
-    // what is said elsewhere.
+    // "[json.exception.parse_error.101] parse error at line 2, column 5: syntax error ...; last
+    // read: '...'" without what is said elsewhere, and without what was read: it may be a secret.
     static std::string plain(std::string_view what) {
         const size_t column = what.find("column ");
         const size_t mark = column == std::string_view::npos ? column : what.find(": ", column);
         if (mark != std::string_view::npos) what.remove_prefix(mark + 2);
+        what = what.substr(0, what.find("; last read: "));
         return "not JSON: " + std::string(what);
     }
 
