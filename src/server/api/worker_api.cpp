@@ -80,7 +80,8 @@ void send_workers(ApiHost& host, const HttpRequest& request, const HttpReplyPtr&
     const size_t colon = after.find(':');
     if (!after.empty()) {
         first = place_of(std::string_view(after).substr(0, colon));
-        if (colon == std::string::npos || first == endpoints.size()) {
+        const bool is_elsewhere = !only.empty() && after.substr(0, colon) != only;
+        if (colon == std::string::npos || first == endpoints.size() || is_elsewhere) {
             query.refuse("after", "the \"next\" of the page before");
         }
     }
