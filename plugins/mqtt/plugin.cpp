@@ -32,6 +32,7 @@ class MqttEndpoint final : public Endpoint {
         listeners_.clear();
         service_.stop(deadline_ms, std::move(done));
     }
+    void cut_short() override { service_.cut_short(); }
 
     [[nodiscard]] std::string not_ready() const override {
         return listening_ ? std::string() : "not listening";

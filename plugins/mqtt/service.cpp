@@ -81,6 +81,12 @@ void Service::stop(uint64_t deadline_ms, std::function<void()> done) {
     }
 }
 
+void Service::cut_short() {
+    for (size_t i = 0; i < shards_.size(); ++i) {
+        context_.host().shard(i).post([&mine = shards_[i]] { cut_all(mine); });
+    }
+}
+
 void Service::stop_on(Shard& shard, uint64_t deadline_ms, const std::function<void()>& done) {
     auto& mine = shards_[shard.index()];
     mine.stopping = true;

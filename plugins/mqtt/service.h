@@ -33,6 +33,8 @@ class Service final : public ByteStreamProtocol {
     /// Says goodbye to every client and closes its connection; `done` is called, on any thread,
     /// when all are gone. Those that are still there at `deadline_ms` are cut.
     void stop(uint64_t deadline_ms, std::function<void()> done) override;
+    /// Cuts those now.
+    void cut_short() override;
 
     // For connections, on their shard.
 

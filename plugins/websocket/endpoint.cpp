@@ -113,17 +113,18 @@ void WebSocketEndpoint::stop_listening() {
 void WebSocketEndpoint::stop(uint64_t deadline_ms, std::function<void()> done) {
     stop_listening();
     gate_->stopping.store(true, std::memory_order_relaxed);
+    gate_->deadline_ms = deadline_ms;
     // First no handshake is left on any shard, then the protocols have all connections that there
     // will be.
     auto left = std::make_shared<std::atomic<size_t>>(context_.host().shard_count());
-    auto go_on = [gate = gate_, deadline_ms, done = std::move(done), &home = context_.home()] {
-        home.post([gate, deadline_ms, done] {
+    auto go_on = [gate = gate_, done = std::move(done), &home = context_.home()] {
+        home.post([gate, done] {
             const auto both = std::make_shared<std::atomic<int>>(gate->mqtt ? 2 : 1);
             const auto one_done = [both, done] {
                 if (both->fetch_sub(1, std::memory_order_acq_rel) == 1) done();
             };
-            if (gate->mqtt) gate->mqtt->stop(deadline_ms, one_done);
-            gate->json->stop(deadline_ms, one_done);
+            if (gate->mqtt) gate->mqtt->stop(gate->deadline_ms, one_done);
+            gate->json->stop(gate->deadline_ms, one_done);
         });
     };
     for (size_t i = 0; i < context_.host().shard_count(); ++i) {
@@ -133,6 +134,12 @@ void WebSocketEndpoint::stop(uint64_t deadline_ms, std::function<void()> done) {
             if (left->fetch_sub(1, std::memory_order_acq_rel) == 1) go_on();
         });
     }
+}
+
+void WebSocketEndpoint::cut_short() {
+    gate_->deadline_ms = 0;  // for those that have not been told to stop yet
+    if (gate_->mqtt) gate_->mqtt->cut_short();
+    gate_->json->cut_short();
 }
 
 }  // namespace trestle::websocket

@@ -22,6 +22,7 @@ class WebSocketEndpoint final : public Endpoint {
     void start() override;
     void stop_listening() override;
     void stop(uint64_t deadline_ms, std::function<void()> done) override;
+    void cut_short() override;
     [[nodiscard]] std::string not_ready() const override;
 
     /// Of the listeners, in the order of the options. On the home shard.

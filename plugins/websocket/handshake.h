@@ -36,6 +36,7 @@ struct Gate {
     Log log;
     RepeatLimit log_limit{5, std::chrono::seconds(10)};
     std::atomic<bool> stopping{false};
+    uint64_t deadline_ms = 0;  ///< of the stop; on the home shard
     std::shared_ptr<std::atomic<uint32_t>> taken = std::make_shared<std::atomic<uint32_t>>(0);
     /// By shard, used there only.
     std::vector<std::set<std::shared_ptr<Handshake>>> running;

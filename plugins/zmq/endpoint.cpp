@@ -106,9 +106,10 @@ void ZmqEndpoint::close(uint64_t deadline_ms, std::function<void()> done) {
 }
 
 void ZmqEndpoint::finish_close() {
+    if (!closed_) return;
     close_timer_.cancel();
     peers_.set(home_index(), 0);
-    if (closed_) std::exchange(closed_, nullptr)();
+    std::exchange(closed_, nullptr)();
 }
 
 }  // namespace trestle::zmq

@@ -26,6 +26,8 @@ class ZmqEndpoint : public Endpoint {
     [[nodiscard]] std::string not_ready() const override;
     /// Peers of a socket that is bound stay; libzmq has no way to refuse new ones only.
     void stop_listening() override {}
+    /// What libzmq has taken is given no more time either.
+    void cut_short() override { finish_close(); }
     /// The address bound last, with the port that was chosen.
     [[nodiscard]] std::string bound_address() const { return socket_.last_endpoint(); }
     /// Peers after the handshake; from any thread.

@@ -153,6 +153,15 @@ void QueueingEndpoint::stop(uint64_t deadline_ms, std::function<void()> done) {
     finish_if_drained();
 }
 
+void QueueingEndpoint::cut_short() {
+    {
+        const std::lock_guard guard(mutex_);
+        deadline_ms_ = 0;
+    }
+    finish();
+    ZmqEndpoint::cut_short();
+}
+
 void QueueingEndpoint::drained_perhaps() {
     if (done_ != nullptr && (is_drained() || !has_takers())) {
         post_home([this] { finish_if_drained(); });

@@ -24,6 +24,7 @@ class QueueingEndpoint : public SendingEndpoint {
     ~QueueingEndpoint() override;
 
     void stop(uint64_t deadline_ms, std::function<void()> done) override;
+    void cut_short() override;
     void set_routes(const std::vector<RoutePtr>& routes, uint64_t drain_ms) override;
 
  protected:

@@ -116,6 +116,8 @@ class ByteStreamProtocol {
     /// turned away in the same manner. Called once, on the endpoint's home shard; `done` runs on
     /// any thread when no stream is left.
     virtual void stop(uint64_t deadline_ms, std::function<void()> done) = 0;
+    /// The deadline of the `stop` under way is now. On the endpoint's home shard.
+    virtual void cut_short() {}
 };
 
 }  // namespace trestle

@@ -43,6 +43,9 @@ class Endpoint {
     /// Says goodbye to peers, flushes, closes; calls `done` on any thread when nothing is left or
     /// `deadline_ms` (steady clock) has passed; what is left then is counted as dropped{shutdown}.
     virtual void stop(uint64_t deadline_ms, std::function<void()> done) = 0;
+    /// The deadline of the `stop` under way is now: an operator does not want to wait. `done` may
+    /// have been called already. Worth overriding where a stop may take long. On the home shard.
+    virtual void cut_short() {}
     /// Why this endpoint is not ready; empty when it is. From any thread.
     [[nodiscard]] virtual std::string not_ready() const { return {}; }
 

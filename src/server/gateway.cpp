@@ -1,9 +1,6 @@
 #include "server/gateway.h"
 
 #include <algorithm>
-#include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <stdexcept>
 
 #include "core/session_table.h"
@@ -12,12 +9,6 @@
 namespace trestle {
 
 namespace {
-
-uint64_t steady_ms() {
-    return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                     std::chrono::steady_clock::now().time_since_epoch())
-                                     .count());
-}
 
 WhenFull when_full_of(const std::string& word) {
     if (word == "block") return WhenFull::block;
@@ -66,7 +57,7 @@ Gateway::Gateway(const Config& config, PluginLoader& plugins, LogSink& log, Metr
     add_metrics();
 }
 
-Gateway::~Gateway() { stop(0); }
+Gateway::~Gateway() { stop_and_wait(); }
 
 void Gateway::add_metrics() {
     metrics_.gauge_from("trestle_subscriptions", "Subscriptions of clients", {},
@@ -259,62 +250,6 @@ bool Gateway::shards_ran() {
         pool_[i].post([this] { unheard_shards_.fetch_sub(1, std::memory_order_relaxed); });
     }
     return true;
-}
-
-// Endpoints that give messages go first, those that routes lead to after them: what is on its way
-// from the ones still reaches the others.
-void Gateway::stop_endpoints(bool route_sinks, uint64_t deadline_ms) {
-    std::mutex mutex;
-    std::condition_variable changed;
-    size_t left = 0;
-    for (auto& one : endpoints_) {
-        if (!one.started || one.kind.takes_routes != route_sinks) continue;
-        {
-            const std::lock_guard guard(mutex);
-            ++left;
-        }
-        one.context->home().post([&] {
-            one.endpoint->stop(deadline_ms, [&] {
-                const std::lock_guard guard(mutex);
-                --left;
-                changed.notify_one();
-            });
-        });
-    }
-    std::unique_lock guard(mutex);
-    changed.wait(guard, [&] { return left == 0; });
-}
-
-void Gateway::stop(uint64_t drain_ms) {
-    if (!running_ || stopping_) return;
-    stopping_ = true;
-    for (auto& one : endpoints_) {
-        if (one.started) {
-            ShardPool::run_on(one.context->home(), [&] { one.endpoint->stop_listening(); });
-        }
-    }
-    ShardPool::run_on(pool_[0], [this] { hub_keeper_.reset(); });
-    const uint64_t deadline = steady_ms() + drain_ms;
-    stop_endpoints(false, deadline);
-    stop_endpoints(true, deadline);
-    for (size_t i = 0; i < pool_.size(); ++i) {
-        ShardPool::run_on(pool_[i],
-                          [&] { pool_[i].hub().sessions().end_all(DropReason::shutdown); });
-    }
-    hub_.set_routes({});
-    pool_.stop();
-    running_ = false;
-    for (const auto& one : endpoints_) {
-        constexpr auto kShutdown = static_cast<size_t>(DropReason::shutdown);
-        const uint64_t left = one.context->drop_counters()[kShutdown]->value();
-        if (left != 0) {
-            log_.warn("{}: {} messages could not be delivered in time: dropped, shutdown",
-                      one.context->name(), left);
-        }
-    }
-    endpoints_.clear();
-    routes_.clear();
-    plugins_.clear();
 }
 
 }  // namespace trestle

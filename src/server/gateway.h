@@ -1,12 +1,14 @@
 // The gateway itself: hub, shards, endpoints and routes, put together from a config.
 //
-// Made, started, changed and stopped on the main thread. It is the `Host` that plugins see; those
-// calls come from any shard.
+// Made, started, changed and stopped on the main thread, which never waits for a stop: it goes on
+// answering probes meanwhile. It is the `Host` that plugins see; those calls come from any shard.
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,10 @@
 #include "server/config.h"
 #include "server/hub_keeper.h"
 #include "server/plugin_loader.h"
+
+namespace boost::asio {
+class io_context;
+}
 
 namespace trestle {
 
@@ -30,8 +36,14 @@ class Gateway final : public Host {
     /// Takes over the routes of another config; endpoints must be the same.
     void change_routes(const Config& config);
     /// Stops taking connections, says goodbye, delivers what it can within `drain_ms`, counts the
-    /// rest as dropped{shutdown}, joins the shards.
-    void stop(uint64_t drain_ms);
+    /// rest as dropped{shutdown}, joins the shards, and calls `done`. Returns at once; its steps,
+    /// and `done`, run on `io`, which is the main thread's. Once, and only when it runs.
+    void stop(boost::asio::io_context& io, uint64_t drain_ms, std::function<void()> done);
+    /// As if the time of the `stop` under way were over.
+    void cut_short();
+    /// The same without draining, and waits: for a start that failed.
+    void stop_and_wait();
+    [[nodiscard]] bool is_stopping() const { return stopping_; }
     /// Why it is not ready; empty when it is. Main thread.
     [[nodiscard]] std::vector<std::string> not_ready() const;
     /// Whether every shard has run since the last call, and asks them anew. Main thread.
@@ -67,6 +79,14 @@ class Gateway final : public Host {
         std::unique_ptr<Endpoint> endpoint;
         EndpointKind kind;
         bool started = false;
+        bool told_to_stop = false;
+    };
+    /// A stop under way.
+    struct Stop {
+        boost::asio::io_context& io;
+        uint64_t drain_ms;
+        uint64_t deadline_ms;
+        std::function<void()> done;
     };
     Plugin& plugin(const std::string& name);
     void make_endpoints(const Config& config);
@@ -74,7 +94,14 @@ class Gateway final : public Host {
     RoutePtr make_route(const RouteConfig& config);
     void describe_route(const RouteConfig& config, bool is_there);
     [[nodiscard]] EndpointId id_of(std::string_view endpoint) const;
-    void stop_endpoints(bool route_sinks, uint64_t deadline_ms);
+    // The steps of a stop (gateway_stop.cpp), in this order.
+    std::function<void()> after(size_t parts, void (Gateway::*next)());
+    void stop_sources();
+    void stop_sinks();
+    void stop_endpoints(bool route_sinks, void (Gateway::*next)());
+    void end_sessions();
+    void finish_stop();
+
     void add_metrics();
 
     const Config& first_config_;
@@ -90,6 +117,7 @@ class Gateway final : public Host {
     std::vector<RouteConfig> route_configs_;
     std::vector<RoutePtr> routes_;           // beside route_configs_
     std::atomic<size_t> unheard_shards_{0};  // of those asked whether they run
+    std::optional<Stop> stop_;
     bool running_ = false;
     bool stopping_ = false;
 };

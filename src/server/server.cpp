@@ -2,8 +2,6 @@
 
 #include <sys/resource.h>
 
-#include <unistd.h>
-
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -11,6 +9,7 @@
 #include <csignal>
 #include <optional>
 #include <ostream>
+#include <utility>
 
 #include "server/api/admin_api.h"
 #include "server/config.h"
@@ -63,8 +62,10 @@ class Server final : public ApiHost {
     void add_metrics();
     bool open_admin();
     void await_signal();
+    void on_signal(int signal);
     void feed_watchdog();
     void stop();
+    ReloadOutcome change_config();
     ReloadOutcome reload_failed(std::vector<std::string> lines);
 
     // ApiHost
@@ -74,7 +75,9 @@ class Server final : public ApiHost {
     Metrics& metrics() override { return metrics_; }
     LogSink& log_sink() override { return *sink_; }
     ReloadOutcome reload() override;
-    void drain() override { ::kill(::getpid(), SIGTERM); }
+    void drain() override {
+        if (!gateway_->is_stopping()) stop();
+    }
 
     Config config_;  // as started, with the routes of the last reload
     std::vector<std::string> sets_;
@@ -94,6 +97,7 @@ class Server final : public ApiHost {
     Gauge* reload_ok_ = nullptr;
     Gauge* reload_time_ = nullptr;
     bool is_running_ = false;
+    bool was_told_to_end_ = false;  // by a signal
     std::optional<AdminApi> api_;
 };
 
@@ -150,7 +154,7 @@ int Server::run(const std::vector<ConfigFault>& warnings) {
         gateway_->start();
     } catch (const std::exception& problem) {
         log_.error("cannot start: {}", problem.what());
-        gateway_->stop(0);
+        gateway_->stop_and_wait();
         return 1;
     }
     log_.info("ready: {} endpoints, {} routes, {} shards", config_.endpoints.size(),
@@ -167,14 +171,23 @@ int Server::run(const std::vector<ConfigFault>& warnings) {
 void Server::await_signal() {
     signals_.async_wait([this](const boost::system::error_code& error, int signal) {
         if (error) return;
-        if (signal == SIGHUP) {
-            service_manager_.reloading();
-            reload();
-            service_manager_.ready(reload_ok_->value() == 1 ? "ready" : "ready; reload refused");
-            return await_signal();
-        }
-        stop();
+        on_signal(signal);
+        await_signal();
     });
+}
+
+void Server::on_signal(int signal) {
+    if (signal == SIGHUP) {
+        if (gateway_->is_stopping()) return log_.warn("reload ignored: the gateway is draining");
+        reload();
+        return;
+    }
+    // An orchestrator may ask for draining by the API and then send the signal: that is no hurry.
+    const bool is_again = std::exchange(was_told_to_end_, true);
+    if (!gateway_->is_stopping()) return stop();
+    if (!is_again) return log_.info("stopping: draining already");
+    log_.warn("stopping at once: told a second time");
+    gateway_->cut_short();
 }
 
 // The watchdog is fed only while all shards run: one that hangs has the service started anew.
@@ -192,10 +205,11 @@ void Server::stop() {
     constexpr auto kSlack = std::chrono::seconds(5);  // beyond draining
     service_manager_.stopping(std::chrono::milliseconds(config_.drain_timeout_ms) + kSlack);
     log_.info("stopping: draining for at most {} ms", config_.drain_timeout_ms);
-    gateway_->stop(static_cast<uint64_t>(config_.drain_timeout_ms));
-    http_.stop();
-    probe_http_.stop();
-    io_.stop();
+    gateway_->stop(io_, static_cast<uint64_t>(config_.drain_timeout_ms), [this] {
+        http_.stop();
+        probe_http_.stop();
+        io_.stop();
+    });
 }
 
 ReloadOutcome Server::reload_failed(std::vector<std::string> lines) {
@@ -207,6 +221,13 @@ ReloadOutcome Server::reload_failed(std::vector<std::string> lines) {
 }
 
 ReloadOutcome Server::reload() {
+    service_manager_.reloading();
+    ReloadOutcome outcome = change_config();
+    service_manager_.ready(outcome.faults.empty() ? "ready" : "ready; reload refused");
+    return outcome;
+}
+
+ReloadOutcome Server::change_config() {
     ConfigFaults faults(config_.file);
     auto wanted = Config::load(config_.file, sets_, plugins_, faults);
     if (!wanted) return reload_failed(faults.lines());

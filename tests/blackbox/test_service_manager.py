@@ -1,11 +1,14 @@
 """What systemd is told (Type=notify), and when: a socket of the test's own in its place."""
 
+import contextlib
 import fcntl
 import os
 import signal
 import socket
 import subprocess
 import time
+import urllib.error
+import urllib.request
 
 import pytest
 from harness import make_gateway, route
@@ -93,6 +96,44 @@ def test_ready_reload_stop(manager, service):
     said = manager.next()
     assert said["STOPPING"] == "1"
     assert int(said["EXTEND_TIMEOUT_USEC"]) >= 1_234_000, "longer than it may drain"
+    assert service.wait() == 0
+
+
+def test_reload_by_the_api_is_told_too(manager, service):
+    service.start(ready=False)
+    assert manager.next()["READY"] == "1"
+    for routes, status, says in (([], 200, "ready"),
+                                 ([route("x", to="nobody")], 409, "ready; reload refused")):
+        service.write_config({**service.config, "routes": routes})
+        request = urllib.request.Request(service.admin + "/api/v1/reload", method="POST")
+        with contextlib.suppress(urllib.error.HTTPError):
+            assert urllib.request.urlopen(request, timeout=PATIENCE).status == status == 200
+        assert manager.next()["RELOADING"] == "1"
+        said = manager.next()
+        assert said["READY"] == "1" and said["STATUS"] == says
+    service.stop()
+
+
+def test_watchdog_is_fed_while_it_drains(manager, service):
+    """For longer than the watchdog allows: a client that does not read holds it up."""
+    service.environment.update(WATCHDOG_USEC="400000")
+    service.config["drain_timeout_ms"] = 3_600_000
+    service.start()
+    with RawClient(service.port) as reader, RawClient(service.port) as writer:
+        reader.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        reader.connect()
+        reader.subscribe("flood/#")
+        writer.connect()
+        for i in range(16):
+            writer.publish("flood/x", b"x" * 1_000_000, 1, packet_id=i + 1)
+        service.signal(signal.SIGTERM)
+        while "STOPPING" not in manager.next():
+            pass
+        times = []
+        for _ in range(5):
+            assert manager.is_fed_within(PATIENCE)
+            times.append(time.monotonic())
+        assert service.running and times[-1] - times[0] < 4 * 0.4, "later than it allows"
     assert service.wait() == 0
 
 

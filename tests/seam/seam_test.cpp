@@ -213,7 +213,7 @@ TEST_F(FailingStart, WithoutAFaultTheGatewayStartsAndStops) {
     const auto fine = gateway("none");
     fine->start();
     EXPECT_THAT(fine->not_ready(), testing::IsEmpty());
-    fine->stop(1000);
+    fine->stop_and_wait();
     EXPECT_THAT(fine->not_ready(), testing::ElementsAre("draining"));
 }
 

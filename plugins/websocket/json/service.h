@@ -28,6 +28,8 @@ class Service {
     /// Says goodbye (1001) to every client; those that are still there at `deadline_ms` are cut.
     /// `done` is called once, on any thread, when all are gone.
     void stop(uint64_t deadline_ms, const std::function<void()>& done);
+    /// Cuts those now.
+    void cut_short();
 
     [[nodiscard]] uint64_t max_message_size() const { return options_.max_message_size; }
     [[nodiscard]] bool deflates() const { return options_.deflate; }

@@ -32,4 +32,14 @@ HttpLaterHandler when_running(ApiHost& host, HttpLaterHandler handler) {
     };
 }
 
+HttpLaterHandler when_open(ApiHost& host, HttpLaterHandler handler) {
+    return when_running(host, [&host, handler = std::move(handler)](const HttpRequest& request,
+                                                                    const HttpReplyPtr& reply) {
+        if (host.gateway()->is_stopping()) {
+            return reply->send(http_problem(503, "The gateway is draining."));
+        }
+        handler(request, reply);
+    });
+}
+
 }  // namespace trestle

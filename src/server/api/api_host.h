@@ -44,7 +44,7 @@ class ApiHost {
     virtual Metrics& metrics() = 0;
     virtual LogSink& log_sink() = 0;
     virtual ReloadOutcome reload() = 0;
-    /// As SIGTERM: drains and ends; returns at once.
+    /// As SIGTERM: drains and ends; returns at once. Again, while it drains: nothing.
     virtual void drain() = 0;
 };
 
@@ -83,6 +83,8 @@ std::vector<Shard*> all_shards(ApiHost& host);
 
 /// The handler's own answer while the gateway starts: 503.
 HttpLaterHandler when_running(ApiHost& host, HttpLaterHandler handler);
+/// The same, while it drains as well: for what is of no use then.
+HttpLaterHandler when_open(ApiHost& host, HttpLaterHandler handler);
 
 // The parts of the API; each adds its paths. All of them outlive nothing but the call, `host` and
 // the router live on.

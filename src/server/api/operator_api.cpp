@@ -57,7 +57,7 @@ void add_operator_api(Router& router, ApiHost& host) {
     router.exact("PUT", "/api/v1/log",
                  [&host](const HttpRequest& request) { return set_log(host, request); });
     router.exact("POST", "/api/v1/reload",
-                 when_running(host, [&host](const HttpRequest&, const HttpReplyPtr& reply) {
+                 when_open(host, [&host](const HttpRequest&, const HttpReplyPtr& reply) {
                      reply->send(reload(host));
                  }));
     router.exact("POST", "/api/v1/drain",

@@ -121,7 +121,7 @@ void publish_on(Shard& shard, const Parsed& parsed, const std::function<void(Out
 
 void add_publish_api(Router& router, ApiHost& host) {
     router.exact("POST", "/api/v1/publish",
-                 when_running(host, [&host](const HttpRequest& request, const HttpReplyPtr& reply) {
+                 when_open(host, [&host](const HttpRequest& request, const HttpReplyPtr& reply) {
                      Parsed parsed = parse(request.body);
                      if (!parsed.fault.empty()) {
                          return reply->send(http_problem(400, parsed.fault));
