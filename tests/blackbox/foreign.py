@@ -2,9 +2,7 @@
 of MQTT, over TCP and WebSocket. Every wait has a deadline."""
 
 import base64
-import fcntl
 import json
-import pathlib
 import queue
 import subprocess
 import threading
@@ -14,9 +12,8 @@ import paho.mqtt.client as paho
 from mqtt_bytes import V5
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from support.node import command
 from support.waiting import PATIENCE
-
-AGENT = pathlib.Path(__file__).resolve().parents[1] / "mqttjs/agent.mjs"
 
 Message = namedtuple("Message", "topic payload qos retain props")
 """`props`: reason words of MQTT 5 in camel case as MQTT.js has them; user properties as a dict."""
@@ -134,9 +131,8 @@ class Agent:
         return cls._running
 
     def __init__(self):
-        install()
         # pylint: disable-next=consider-using-with
-        self.process = subprocess.Popen(["node", AGENT], stdin=subprocess.PIPE,
+        self.process = subprocess.Popen(command("mqtt.mjs"), stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
         self.clients = {}
         threading.Thread(target=self._read, daemon=True).start()
@@ -238,20 +234,6 @@ class MqttJs:
     def close(self):
         self._do("forget")
         self.agent.clients.pop(self.client_id)
-
-
-def install():
-    """MQTT.js as the lock file has it, once for all test processes."""
-    folder = AGENT.parent
-    done = folder / "node_modules/.installed"
-    wanted = (folder / "package-lock.json").read_text()
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if done.exists() and done.read_text() == wanted:
-            return
-        subprocess.run(["npm", "ci", "--ignore-scripts"], cwd=folder, check=True, timeout=300,
-                       stdout=subprocess.DEVNULL)
-        done.write_text(wanted)
 
 
 KINDS = {"paho": Paho, "mqttjs": MqttJs}

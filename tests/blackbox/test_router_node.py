@@ -1,25 +1,21 @@
 """A worker and a client in Node, with zeromq.js, which brings a libzmq of its own."""
 
-import pathlib
 import subprocess
 
 import pytest
 from harness import route
 from mqtt_bytes import PUBACK, V5, publish
-from support.node import install_packages
+from support.node import command
 from support.waiting import PATIENCE
-
-FOLDER = pathlib.Path(__file__).resolve().parents[1] / "zmqjs"
 
 
 @pytest.fixture
 def node():
     """Starts the program; whatever still runs is killed at the end."""
-    install_packages(FOLDER)
     started = []
 
     def run(*arguments):
-        started.append(subprocess.Popen(["node", FOLDER / "majordomo.mjs", *arguments],
+        started.append(subprocess.Popen(command("majordomo.mjs", *arguments),
                                         stdout=subprocess.PIPE, text=True))
         return started[-1]
 

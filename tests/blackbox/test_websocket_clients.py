@@ -2,35 +2,18 @@
 `websockets` at the other end (which drives all other tests of JSON too)."""
 
 import contextlib
-import fcntl
 import json
-import pathlib
 import shutil
 import subprocess
 
 import pytest
 from json_client import SUBPROTOCOL
-from support.gateway import ROOT
+from support.node import command
 from support.waiting import PATIENCE
-
-FOLDER = pathlib.Path(ROOT, "tests/wsjs")
-
-
-@pytest.fixture(scope="module")
-def packages():
-    """Those of the lock file, fetched once."""
-    done = FOLDER / "node_modules/.done"
-    wanted = (FOLDER / "package-lock.json").read_text()
-    with (FOLDER / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.exists() or done.read_text() != wanted:
-            subprocess.run(["npm", "ci", "--ignore-scripts"], cwd=FOLDER, check=True, timeout=300,
-                           stdout=subprocess.DEVNULL)
-            done.write_text(wanted)
 
 
 class Talk:
-    """talk.mjs: lines in and out."""
+    """ws.mjs: lines in and out."""
 
     def __init__(self, process):
         self.process = process
@@ -48,8 +31,8 @@ class Talk:
 
 @contextlib.contextmanager
 def talk(url, subprotocol=None):
-    arguments = ["node", "talk.mjs", url] + ([subprotocol] if subprotocol else [])
-    with subprocess.Popen(arguments, cwd=FOLDER, text=True, stdin=subprocess.PIPE,
+    arguments = command("ws.mjs", url, *([subprotocol] if subprotocol else []))
+    with subprocess.Popen(arguments, text=True, stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE) as process:
         try:
             yield Talk(process)
@@ -58,7 +41,7 @@ def talk(url, subprotocol=None):
 
 
 @pytest.mark.parametrize("subprotocol", [None, SUBPROTOCOL], ids=["none", "named"])
-def test_ws_of_node(gateway, open_json, packages, subprotocol):
+def test_ws_of_node(gateway, open_json, subprotocol):
     one = gateway(endpoints={"web": {"plugin": "websocket", "json": {"deflate": True}}})
     url = f"ws://127.0.0.1:{one.port_of('web')}/"
     python = open_json(url)

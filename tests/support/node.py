@@ -1,36 +1,40 @@
-"""What tests need of Node: the packages of tests/package.json, and a browser to drive."""
+"""What tests need of Node: tests/node's scripts with their packages, and a browser to drive."""
 
 import fcntl
 import json
-import os
 import pathlib
 import shutil
 import subprocess
 
-TESTS = pathlib.Path(__file__).resolve().parents[1]
+FOLDER = pathlib.Path(__file__).resolve().parents[1] / "node"
+NODE = shutil.which("node") or "node"
 
 
-def install_packages(folder=TESTS):
-    """Installs what the folder's package-lock.json says, once, however many test processes ask."""
-    done = folder / "node_modules/.package-lock.json"
-    wanted = folder / "package-lock.json"
-    with open(folder / "package.json", encoding="utf-8") as lock:
+def install_packages():
+    """Installs what the lock file says, once, however many test processes ask."""
+    done = FOLDER / "node_modules/.installed"
+    wanted = (FOLDER / "package-lock.json").read_text(encoding="utf-8")
+    with open(FOLDER / "package.json", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if done.exists() and done.stat().st_mtime >= wanted.stat().st_mtime:
+        if done.exists() and done.read_text(encoding="utf-8") == wanted:
             return
-        subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=folder,
-                       check=True, stdout=subprocess.DEVNULL)
-        os.utime(done)
+        subprocess.run(["npm", "ci", "--ignore-scripts"], cwd=FOLDER, check=True, timeout=300,
+                       stdout=subprocess.DEVNULL)
+        done.write_text(wanted, encoding="utf-8")
+
+
+def command(script, *arguments):
+    """The command that runs one of tests/node's scripts."""
+    install_packages()
+    return [NODE, FOLDER / script, *arguments]
 
 
 class Browser:
-    """Chromium, driven by tests/browser/driver.mjs. Every method waits for its effect."""
+    """Chromium, driven by tests/node/browser.mjs. Every method waits for its effect."""
 
     def __init__(self):
-        install_packages()
-        self.process = subprocess.Popen(
-            [shutil.which("node") or "node", TESTS / "browser/driver.mjs"], text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.process = subprocess.Popen(command("browser.mjs"), text=True, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE)
 
     def do(self, op, **arguments):
         self.process.stdin.write(json.dumps({"op": op, **arguments}) + "\n")

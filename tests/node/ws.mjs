@@ -1,4 +1,4 @@
-// A conversation by the package `ws`: node talk.mjs URL [SUBPROTOCOL]
+// A conversation by the package `ws`: node ws.mjs URL [SUBPROTOCOL]
 // Each line of standard input is a frame to be sent, or `close`. Prints `open SUBPROTOCOL EXTENSIONS`,
 // each frame that comes as a line, and at the end `closed CODE`.
 import readline from "node:readline";
