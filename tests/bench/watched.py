@@ -44,7 +44,7 @@ def look(admin):
             answer = page.getresponse()
             assert answer.status == 200, (path, answer.status)
             answer.read()
-        stream.read1(65536)
+        assert stream.read1(65536), "the tail has ended"
         if not told:
             print("looking", flush=True)
             told = True
