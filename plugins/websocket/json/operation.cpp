@@ -29,6 +29,16 @@ constexpr std::array<std::pair<std::string_view, Op>, 6> kOps = {{{"subscribe", 
                                                                   {"ping", Op::ping},
                                                                   {"ack", Op::ack}}};
 
+/// What operations know beside their topic and payload.
+constexpr bool knows(Op op, std::string_view key) {
+    const bool publishes = op == Op::publish || op == Op::request;
+    if (key == "qos") return publishes || op == Op::subscribe;
+    if (key == "retain" || key == "properties") return publishes;
+    if (key == "timeout_ms") return op == Op::request;
+    if (key == "delivery") return op == Op::ack;
+    return op == Op::subscribe;
+}
+
 Fault bad(std::string sentence) { return {Code::bad_request, std::move(sentence)}; }
 Fault bad(std::string_view name, const char* should) {
     return bad("\"" + std::string(name) + "\" must be " + should);
@@ -196,6 +206,7 @@ Fault take_number(const Member& member, Operation& out) {
 
 Fault take_options(const Members& members, Operation& out) {
     for (const auto& member : members.all) {
+        if (!knows(out.op, member.key)) continue;
         Fault fault;
         if (member.key == "retain") {
             fault = take_flag(member, out.retain);

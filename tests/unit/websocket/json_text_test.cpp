@@ -1,6 +1,8 @@
 // JSON in and out, without any connection.
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "core/properties.h"
 #include "core/utf8.h"
 #include "websocket/json/frames_out.h"
@@ -59,6 +61,28 @@ TEST(Operations, AFaultThatQuotesIsCutBetweenCharacters) {
         EXPECT_TRUE(is_plain_utf8(fault.sentence)) << before;
         EXPECT_NE(fault.sentence.find(std::string(before, 'x')), std::string::npos);
     }
+}
+
+TEST(Operation, MembersThatItDoesNotKnowAreIgnored) {
+    const std::pair<const char*, const char*> rows[] = {
+        {R"("op":"ping","id":1)", "qos retain properties timeout_ms delivery no_local topic"},
+        {R"("op":"ack","id":1,"delivery":1)", "qos retain properties timeout_ms payload topic"},
+        {R"("op":"unsubscribe","id":1,"filter":"a")", "qos retain properties delivery no_local"},
+        {R"("op":"subscribe","id":1,"filter":"a")", "retain properties timeout_ms delivery topic"},
+        {R"("op":"publish","id":1,"topic":"a")", "timeout_ms delivery no_local subscription_id"},
+        {R"("op":"request","id":1,"topic":"a")", "delivery retain_handling filter else"},
+    };
+    for (const auto& [frame, unknown] : rows) {
+        std::istringstream names(unknown);
+        for (std::string name; names >> name;) {
+            Operation op;
+            const std::string text = "{" + std::string(frame) + ",\"" + name + "\":[-1]}";
+            EXPECT_FALSE(read_operation(text, op)) << text;
+        }
+    }
+    Operation op;
+    EXPECT_EQ(read_operation(R"({"op":"publish","id":1,"topic":"a","qos":[-1]})", op).code,
+              Code::bad_request);
 }
 
 TEST(FramesOut, AMessageWithEverything) {
