@@ -2,7 +2,7 @@
 
 import statistics
 
-from scenarios import TAKEN, TO_PUB, ZMQ_PUB
+from scenarios import BARE_WORK, TAKEN, TO_PUB, ZMQ_PUB
 
 
 def table(head, rows):
@@ -155,8 +155,12 @@ def print_work(results):
     if not results["work"]:
         return
     print("\nJobs from a router to one worker, drained from a full queue, and libzmq alone:\n")
-    table(["work", "msg/s"],
-          [[row["work"], number(row["median"].get("per_s"), 0)] for row in results["work"]])
+    bare = next((row["median"].get("per_s") for row in results["work"]
+                 if row["work"] == BARE_WORK), None)
+    table(["work", "msg/s", "of bare"],
+          [[row["work"], number(speed, 0), f"{speed / bare:.0%}" if speed and bare else "-"]
+           for row in results["work"] for speed in [row["median"].get("per_s")]])
+    print("Goal: at least 40 % of bare ROUTER to DEALER.")
 
 
 def print_report(results, names):

@@ -91,8 +91,9 @@ SCENARIOS = [
 # Jobs over ROUTER and DEALER: libzmq alone, and a worker of Trestle's own protocol that drains a
 # queue. (name, arguments of zmq_worker; those of Trestle's get the address)
 JOBS = 300_000
+BARE_WORK = "bare ROUTER to DEALER, 64 B"
 WORK = [
-    ("bare ROUTER to DEALER, 64 B", ("bare", 64, JOBS)),
+    (BARE_WORK, ("bare", 64, JOBS)),
     ("bare ROUTER to DEALER and acknowledgements, window 100, 64 B", ("bare-acked", 64, JOBS, 100)),
     ("router, Trestle's own protocol, window 100, 64 B", ("native", 100)),
     ("router, the same, up to 50 jobs in a message", ("native", 100, 50)),
