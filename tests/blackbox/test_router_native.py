@@ -10,6 +10,7 @@ import pytest
 import zmq
 from harness import route
 from mqtt_bytes import PUBACK, V5, publish
+from support.bundle_worker import DELIVER_MANY, RELEASE, BundleWorker
 from support.gateway import ROOT
 from support.metrics import balance_of_route
 from support.waiting import wait_until
@@ -18,8 +19,6 @@ EXAMPLES = ROOT / "plugins/zmq/examples"
 sys.path.insert(0, str(EXAMPLES))
 from native_worker import (  # noqa: E402
     ACK, BYE, CLOSE, DELIVER, HEARTBEAT, NACK, REPLY, WELCOME, Worker)
-
-RELEASE = 0x0b
 
 WORK = route("work", "work/{id}", "encode", to="workers")
 
@@ -33,8 +32,8 @@ def start(gateway, **options):
 def worker():
     context = zmq.Context()
 
-    def make(one, **options):
-        made = Worker(context, one.address("workers"), b"encode", **options)
+    def make(one, kind=Worker, **options):
+        made = kind(context, one.address("workers"), b"encode", **options)
         made.socket.rcvtimeo = 20_000
         return made
 
@@ -84,20 +83,6 @@ def test_window_and_grouped_acks(gateway, raw, worker):
     wait_until(lambda: len(set(balance_of_route(one.metrics(), "work"))) == 1, "books")
 
 
-def jobs_in(head, packed):
-    """A DELIVER_MANY taken apart as its description shows: [(tag, attempt, frames)]."""
-    at, jobs = 0, []
-    for tag, attempt, count in struct.iter_unpack(">QIH", head[5:]):
-        frames = []
-        for _ in range(count):
-            (size,) = struct.unpack_from(">I", packed, at)
-            frames.append(packed[at + 4:at + 4 + size])
-            at += 4 + size
-        jobs.append((tag, attempt, frames))
-    assert at == len(packed)
-    return jobs
-
-
 @pytest.mark.parametrize("body", ["payload", "full"])
 def test_several_jobs_in_one_message(gateway, raw, worker, body):
     """Only for a worker that has asked for that; a job that comes alone comes as ever."""
@@ -106,21 +91,18 @@ def test_several_jobs_in_one_message(gateway, raw, worker, body):
     device.connect()
     send_jobs(device, 25)
     one.wait_metric(25, "trestle_route_queue_messages", route="work")
-    w = worker(one, window=0)  # a HELLO that makes no sense
-    w.send(0x01, struct.pack(">II", 21, 10), b"encode")
-    messages = []
-    while len(messages) < 3:
+    w = worker(one, BundleWorker, window=21, bundle=10)
+    heads, jobs = [], []
+    while len(jobs) < 21:
         head, *frames = w.socket.recv_multipart()
-        if head[4] == 0x83 or (head[4] == DELIVER and len(messages) == 2):
-            messages.append((head, frames))
-    jobs = [job for head, frames in messages[:2] for job in jobs_in(head, *frames)]
-    assert len(jobs) == 20
-    (last,) = struct.unpack_from(">Q", messages[2][0], 5)
-    payloads = [frames[-1] for _, _, frames in jobs] + [messages[2][1][-1]]
-    assert payloads == [b"%d" % i for i in range(1, 22)]
-    assert [len(frames) for _, _, frames in jobs] == [{"payload": 1, "full": 3}[body]] * 20
+        heads.append(head[4])
+        jobs += w.jobs_in(head, frames)
+    assert [h for h in heads if h != HEARTBEAT + 0x80] == [WELCOME, DELIVER_MANY, DELIVER_MANY,
+                                                           DELIVER]
+    assert [frames[-1] for _, _, frames in jobs] == [b"%d" % i for i in range(1, 22)]
+    assert {len(frames) for _, _, frames in jobs} == {{"payload": 1, "full": 3}[body]}
     w.send(0x02, struct.pack(">I", 0))
-    w.send(ACK, struct.pack(">21Q", *(tag for tag, _, _ in jobs), last))
+    w.send(ACK, struct.pack(">21Q", *(tag for tag, _, _ in jobs)))
     assert [device.expect(PUBACK).packet_id for _ in range(21)] == list(range(1, 22))
     one.wait_metric(4, "trestle_route_queue_messages", route="work")
 

@@ -5,7 +5,10 @@ Whatever was acknowledged to the device has been completed by a worker at least 
 missing, and what was done twice carries the same id; but for what the device has sent again because
 the PUBACK was lost on its way, which is a new message at QoS 1. Small in the suite; the full one is
 
-    TRESTLE_BUILD=build/release python3 tests/support/chaos.py 20000 8 [SEED]
+    TRESTLE_BUILD=build/release python3 tests/support/chaos.py 20000 8 [SEED [bundles]]
+
+With `bundles` the workers speak Trestle's own protocol, get many jobs in a message, and give some
+back unbegun.
 """
 
 import collections
@@ -29,6 +32,7 @@ import zmq  # noqa: E402
 
 from harness import make_gateway, route  # noqa: E402
 from mqtt_bytes import PUBACK, V5, RawClient, publish  # noqa: E402
+from support.bundle_worker import BundleWorker  # noqa: E402
 from support.majordomo import Worker  # noqa: E402
 from support.metrics import balance_of_route  # noqa: E402
 from support.waiting import wait_until  # noqa: E402
@@ -126,8 +130,8 @@ class Device:
 class Crew:
     """Worker processes, some of which die or stop now and then."""
 
-    def __init__(self, address, size, log, rng):
-        self.command = [sys.executable, __file__, "worker", address, str(log)]
+    def __init__(self, kind, address, size, log, rng):
+        self.command = [sys.executable, __file__, kind, address, str(log)]
         self.rng, self.kills, self.stops = rng, 0, 0
         self.workers = [self.hire() for _ in range(size)]
 
@@ -167,7 +171,21 @@ def work(address, log):
         worker.reply(b"")
 
 
-def run(folder, jobs, workers, seed=1, say=lambda *_: None):
+def work_with_bundles(address, log):
+    """The same of one with a window."""
+    out = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    worker = BundleWorker(zmq.Context(), address, b"encode", window=40, bundle=20)
+    for tag, _, body in worker.jobs():
+        if random.random() < 0.05:
+            worker.release(tag)
+            continue
+        if random.random() < 0.02:
+            time.sleep(random.uniform(0, 0.05))
+        os.write(out, b"%s %s\n" % (body[2], json.loads(body[1])["id"].encode()))
+        worker.acknowledge(tag)
+
+
+def run(folder, jobs, workers, seed=1, kind="worker", say=lambda *_: None):
     """Plays it, checks it, and tells the figures."""
     rng = random.Random(seed)
     log = pathlib.Path(folder, "completed")
@@ -176,7 +194,7 @@ def run(folder, jobs, workers, seed=1, say=lambda *_: None):
     with make_gateway(folder, endpoints={"workers": options}, routes=[rule]) as gateway:
         to_workers = Cutter(gateway.port_of("workers"))
         to_device = Cutter(gateway.port)
-        crew = Crew(f"tcp://127.0.0.1:{to_workers.port}", workers, log, rng)
+        crew = Crew(kind, f"tcp://127.0.0.1:{to_workers.port}", workers, log, rng)
         device, failure = Device(to_device.port, jobs), []
 
         def publish_all():
@@ -233,14 +251,16 @@ def check(gateway, jobs, log, device, crew, to_workers, seconds):
             "done_twice": sum(len(ids) - len(set(ids)) for ids in done.values())}
 
 
-def main(jobs="20000", workers="8", seed="1"):
+def main(jobs="20000", workers="8", seed="1", kind="worker"):
     with tempfile.TemporaryDirectory() as folder:
-        print(run(pathlib.Path(folder), int(jobs), int(workers), int(seed),
+        print(run(pathlib.Path(folder), int(jobs), int(workers), int(seed), kind,
                   lambda text: print(text, end="\r", file=sys.stderr, flush=True)))
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["worker"]:
         work(*sys.argv[2:])
+    elif sys.argv[1:2] == ["bundles"]:
+        work_with_bundles(*sys.argv[2:])
     else:
         main(*sys.argv[1:])

@@ -42,12 +42,15 @@ class Worker:
                 continue
             head, *frames = self.socket.recv_multipart()
             heard = time.monotonic()
-            if head[4] == DELIVER:
-                yield *struct.unpack_from(">QI", head, 5), frames
-            elif head[4] == WELCOME:
+            if head[4] == WELCOME:
                 self.heartbeat = struct.unpack_from(">I", head, 5)[0] / 1000
             elif head[4] == CLOSE:
                 self.hello()
+            yield from self.jobs_in(head, frames)
+
+    def jobs_in(self, head, frames):
+        if head[4] == DELIVER:
+            yield *struct.unpack_from(">QI", head, 5), frames
 
     def acknowledge(self, tag):
         self.done.append(tag)
