@@ -107,6 +107,14 @@ def raw(request):
 
 
 @pytest.fixture
+def context():
+    """For sockets made by hand; they go with it."""
+    one = zmq.Context()
+    yield one
+    one.destroy(linger=0)
+
+
+@pytest.fixture
 def sockets():
     """A ZeroMQ context whose sockets have deadlines and never hold up the end of a test."""
     context = zmq.Context()

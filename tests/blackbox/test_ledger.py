@@ -117,13 +117,6 @@ def restless_worker(context, address, kind, seed, stop):
 
 
 @pytest.fixture
-def context():
-    one = zmq.Context()
-    yield one
-    one.destroy(linger=0)
-
-
-@pytest.fixture
 def restless(context):
     """A function that starts a restless thread; they end before their context."""
     stop, threads = threading.Event(), []

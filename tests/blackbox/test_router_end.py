@@ -13,13 +13,6 @@ WORK = {**route("work", "work/{id}", "encode", to="workers"), "ack": "worker",
 
 
 @pytest.fixture
-def context():
-    one = zmq.Context()
-    yield one
-    one.destroy(linger=0)
-
-
-@pytest.fixture
 def start(gateway):
     def make(drain_ms):
         return gateway(endpoints={"workers": {"socket": "router"}, "others": {"socket": "router"}},

@@ -23,13 +23,6 @@ PROGRAM = pathlib.Path(__file__).resolve().parents[1] / "support/majordomo.py"
 
 
 @pytest.fixture
-def context():
-    one = zmq.Context()
-    yield one
-    one.destroy(linger=0)
-
-
-@pytest.fixture
 def start(gateway):
     def make(**options):
         options = {"socket": "router", "heartbeat_ms": 300, **options}

@@ -16,13 +16,6 @@ NAME = b"encoder-1"
 
 
 @pytest.fixture
-def context():
-    one = zmq.Context()
-    yield one
-    one.destroy(linger=0)
-
-
-@pytest.fixture
 def start(gateway):
     def make(**options):
         rule = {**route("work", "work/{id}", "encode", to="workers"), "ack": "worker"}
