@@ -90,10 +90,12 @@ def test_welcome_comes_first_each_time(start, device, context):
     for last in [False] * 30 + [True]:
         while (socket := say_hello()) is None:
             pass
-        heads = [socket.recv_multipart()[0] for _ in range(2)]
-        assert [head[4] for head in heads] == [0x81, 0x82]
+        heads = [socket.recv_multipart()[0]]
+        while heads[-1][4] != 0x82:
+            heads.append(socket.recv_multipart()[0])  # perhaps a heartbeat before the job is there
+        assert heads[0][4] == 0x81
         if last:
-            socket.send(b"TRW1\x03" + heads[1][5:13])
+            socket.send(b"TRW1\x03" + heads[-1][5:13])
             assert client.expect(PUBACK).reason(V5) == 0
         socket.close(linger=1000 if last else 0)
     assert one.metric("trestle_protocol_errors_total", endpoint="workers") == 0
