@@ -67,10 +67,8 @@ void Gateway::stop_endpoints(bool route_sinks, void (Gateway::*next)()) {
             continue;
         }
         one.told_to_stop = true;
-        one.context->home().post(
-            [&endpoint = *one.endpoint, deadline_ms = stop_->deadline_ms, part] {
-                endpoint.stop(deadline_ms, part);
-            });
+        one.context->home().post([&endpoint = *one.endpoint, deadline_ms = stop_->deadline_ms,
+                                  part] { endpoint.stop(deadline_ms, part); });
     }
 }
 

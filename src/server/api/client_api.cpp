@@ -12,7 +12,7 @@ namespace trestle {
 namespace {
 
 constexpr size_t kLargestPage = 1000;
-constexpr size_t kMostFilters = 100;   // shown with one client
+constexpr size_t kMostFilters = 100;  // shown with one client
 
 ordered_json json_of(const SessionItem& item, Gateway& gateway) {
     ordered_json out{{"client_id", item.key}, {"connected", item.connected}};

@@ -235,8 +235,7 @@ TEST(ConfigVariables, ElementsComeInOrderAmongOddNames) {
              "mqtt://127.0.0.1:4", "mqtt://127.0.0.1:5", "mqtt://127.0.0.1:6",
              "mqtt://127.0.0.1:7", "mqtt://127.0.0.1:8", "mqtt://127.0.0.1:9"]}}})",
                                   setting);
-        EXPECT_EQ(parsed.text().find("names it, but the list"), std::string::npos)
-            << parsed.text();
+        EXPECT_EQ(parsed.text().find("names it, but the list"), std::string::npos) << parsed.text();
     } while (std::ranges::next_permutation(names).found);
 }
 
