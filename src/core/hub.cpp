@@ -1,34 +1,21 @@
 #include "core/hub.h"
 
 #include <algorithm>
-#include <cstring>
+#include <utility>
 
 #include "core/session_table.h"
 #include "core/topic.h"
 
 namespace trestle {
 
-namespace {
-
-constexpr size_t aligned(size_t n) { return (n + 7) & ~size_t{7}; }
-
-}  // namespace
-
-/// How a message lies in a block for another shard; topic, properties and payload follow.
-struct HubShard::BlockHeader {
-    uint64_t expires_at_ms;
-    Target target;
-    uint32_t topic, properties, payload;
-    EndpointId origin;
-    uint8_t hops, qos, retain;
-};
-
-HubShard::HubShard(Hub& hub, ShardIndex index, Executor& executor, TimerQueue& timers)
+HubShard::HubShard(Hub& hub, ShardIndex index, Executor& executor, TimerQueue& timers,
+                   Carrier& carrier)
     : hub_(hub),
       index_(index),
       executor_(executor),
       timers_(timers),
       sessions_(std::make_unique<SessionTable>(*this)),
+      carrier_(carrier),
       outgoing_(hub.shards()) {}
 
 HubShard::~HubShard() = default;
@@ -67,7 +54,7 @@ PublishResult HubShard::publish(const MessageView& message, Publisher& from,
     if (!found.routes.empty()) offer_routes(found, delivery);
     if (!found.shared.empty()) deliver_shared(found, delivery);
     for (uint64_t rest = found.other_shards; rest != 0; rest &= rest - 1) {
-        put_outgoing(static_cast<ShardIndex>(__builtin_ctzll(rest)), delivery, {});
+        hand_over(static_cast<ShardIndex>(__builtin_ctzll(rest)), delivery, nullptr);
     }
     if (found.nobody()) return {std::max(Outcome::no_subscriber, delivery.outcome_), false};
     if (delivery.pending_) {
@@ -128,59 +115,26 @@ void HubShard::hand_to_route(const RoutePtr& route, const std::string& key, Deli
     }
 }
 
-void HubShard::put_outgoing(ShardIndex shard, const Delivery& delivery, const Target& target) {
-    const MessageView& m = delivery.message();
-    if (!outgoing_any_) {
-        outgoing_any_ = true;
-        if (on_outgoing_ != nullptr) on_outgoing_(on_outgoing_owner_);
-    }
-    Block& block = outgoing_[shard];
-    const BlockHeader header{m.expires_at_ms,
-                             target,
-                             static_cast<uint32_t>(m.topic.size()),
-                             static_cast<uint32_t>(m.properties.size()),
-                             static_cast<uint32_t>(m.payload.size()),
-                             m.origin,
-                             m.hops,
-                             static_cast<uint8_t>(m.qos),
-                             static_cast<uint8_t>(m.retain)};
-    const auto append = [&bytes = block.bytes](const void* data, size_t size) {
-        const auto* from = static_cast<const char*>(data);
-        bytes.insert(bytes.end(), from, from + size);
-    };
-    append(&header, sizeof header);
-    append(m.topic.data(), m.topic.size());
-    append(m.properties.data(), m.properties.size());
-    append(m.payload.data(), m.payload.size());
-    block.bytes.resize(aligned(block.bytes.size()));
-    ++block.messages;
+void HubShard::hand_over(ShardIndex shard, const Delivery& delivery, const SharedTarget* to) {
+    if (!std::exchange(outgoing_any_, true)) carrier_.carry_soon();
+    HandOver& outgoing = outgoing_[shard];
+    outgoing.put(delivery.message(), to);
+    if (outgoing.size() >= kCarryAt) carrier_.carry(shard);
 }
 
-void HubShard::deliver_block(const Block& block) {
+void HubShard::take_over(const HandOver& incoming) {
     Publisher from;  // no self: a publisher's own session is on its own shard
-    const char* at = block.bytes.data();
-    for (size_t i = 0; i < block.messages; ++i) {
-        BlockHeader header;
-        std::memcpy(&header, at, sizeof header);
-        const char* text = at + sizeof header;
-        const MessageView message{
-            .topic = {text, header.topic},
-            .payload = {text + header.topic + header.properties, header.payload},
-            .properties = {text + header.topic, header.properties},
-            .expires_at_ms = header.expires_at_ms,
-            .origin = header.origin,
-            .hops = header.hops,
-            .qos = static_cast<Qos>(header.qos),
-            .retain = header.retain != 0};
-        at += aligned(sizeof header + message.size());
-        from.endpoint = header.origin;
+    HandOver::Reader reader(incoming);
+    while (reader.next()) {
+        const MessageView& message = reader.message();
+        from.endpoint = message.origin;
         MatchPtr large;
         MatchResult& found = match(message.topic, from.last_match, large);
         Delivery delivery(message, from, executor_, nullptr, 0);
-        if (header.target.member == 0) {
-            deliver_local(found, delivery);
+        if (const SharedTarget* target = reader.target()) {
+            deliver_targeted(found, *target, delivery);
         } else {
-            deliver_targeted(found, header.target, delivery);
+            deliver_local(found, delivery);
         }
     }
 }

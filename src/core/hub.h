@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/hand_over.h"
 #include "core/match.h"
 #include "core/retained.h"
 #include "core/subscriber.h"
@@ -32,7 +33,17 @@ struct PublishResult {
 
 class HubShard {
  public:
-    HubShard(Hub& hub, ShardIndex index, Executor& executor, TimerQueue& timers);
+    /// Takes messages to other shards. Called on this shard.
+    class Carrier {
+     public:
+        virtual ~Carrier() = default;
+        /// Something is to be carried at the end of this turn, then `outgoing_taken` is called.
+        virtual void carry_soon() = 0;
+        /// There is much for this one already: it need not wait.
+        virtual void carry(ShardIndex to) = 0;
+    };
+
+    HubShard(Hub& hub, ShardIndex index, Executor& executor, TimerQueue& timers, Carrier& carrier);
     ~HubShard();
 
     /// Delivers to everybody who wants the topic. `waiter` may be null: then nobody is told of an
@@ -55,21 +66,11 @@ class HubShard {
     /// it. False when there is none.
     bool pass_on(uint32_t group, const MessagePtr& message);
 
-    /// Messages for another shard, as bytes; taken by the runtime at the end of each turn.
-    struct Block {
-        std::vector<char> bytes;
-        size_t messages = 0;
-    };
-    [[nodiscard]] bool has_outgoing() const { return outgoing_any_; }
-    std::vector<Block>& outgoing() { return outgoing_; }  // by shard
+    /// What is on its way to other shards, by shard; the carrier takes it.
+    std::vector<HandOver>& outgoing() { return outgoing_; }
     void outgoing_taken() { outgoing_any_ = false; }
-    /// Delivers what another shard's block holds to this shard's subscribers.
-    void deliver_block(const Block& block);
-    /// Called (once per turn) when the first message for another shard is put down.
-    void on_outgoing(void (*callback)(void*), void* owner) {
-        on_outgoing_ = callback;
-        on_outgoing_owner_ = owner;
-    }
+    /// Delivers what another shard has handed over to this shard's subscribers.
+    void take_over(const HandOver& incoming);
 
     [[nodiscard]] ShardIndex index() const { return index_; }
     [[nodiscard]] uint64_t now_ms() const { return now_ms_; }
@@ -80,28 +81,21 @@ class HubShard {
     [[nodiscard]] Executor& executor() { return executor_; }
 
  private:
+    static constexpr size_t kCarryAt = 64 * 1024;  // bytes; small enough to stay in the cache
+
     /// `memo` is the publisher's; a result that is too large for it is held by `large`.
     MatchResult& match(std::string_view topic, MatchPtr& memo, MatchPtr& large);
     void keep_retained(Delivery& delivery);
     void deliver_local(MatchResult& match, Delivery& delivery);
-    /// A member of a shared group on another shard; all zero: everybody there who matches.
-    struct Target {
-        uint64_t member = 0;
-        uint32_t group = 0;
-        uint32_t place = 0;        ///< where among the members it was
-        uint32_t group_place = 0;  ///< and where its group among those that match
-        bool final = false;        ///< sent on once already
-    };
-    struct BlockHeader;
     void deliver_shared(const MatchResult& match, Delivery& delivery);
     void hand_to_route(const RoutePtr& route, const std::string& key, Delivery& delivery);
     void give_to_next(const MatchResult::Shared& shared, Delivery& delivery);
     void give_to(const MatchResult::Shared& shared, size_t place, Delivery& delivery, bool final);
     void give_to_route(const MatchResult::Shared& shared, size_t place, Delivery& delivery);
-    void deliver_targeted(const MatchResult& match, const Target& target, Delivery& delivery);
+    void deliver_targeted(const MatchResult& match, const SharedTarget& target, Delivery& delivery);
     void offer_routes(const MatchResult& match, Delivery& delivery);
     void show(const MatchResult& match, const Delivery& delivery);
-    void put_outgoing(ShardIndex shard, const Delivery& delivery, const Target& target);
+    void hand_over(ShardIndex shard, const Delivery& delivery, const SharedTarget* to);
 
     Hub& hub_;
     ShardIndex index_;
@@ -111,10 +105,9 @@ class HubShard {
     MatchCache cache_;
     EncodedForms forms_;
     std::unique_ptr<SessionTable> sessions_;
-    std::vector<Block> outgoing_;
+    Carrier& carrier_;
+    std::vector<HandOver> outgoing_;
     bool outgoing_any_ = false;
-    void (*on_outgoing_)(void*) = nullptr;
-    void* on_outgoing_owner_ = nullptr;
 };
 
 /// What the hub itself counts; null: nobody asks.

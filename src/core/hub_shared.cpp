@@ -47,9 +47,9 @@ void HubShard::give_to(const MatchResult::Shared& shared, size_t place, Delivery
     if (group.route_at(place) != nullptr) return give_to_route(shared, place, delivery);
     const auto& client = group.clients[place];
     if (client.who.shard == index_) return give_here(group, client, delivery);
-    put_outgoing(client.who.shard, delivery,
-                 {client.state->number, group.number, static_cast<uint32_t>(place),
-                  static_cast<uint32_t>(shared.place), final});
+    const SharedTarget target{client.state->number, group.number, static_cast<uint32_t>(place),
+                              static_cast<uint32_t>(shared.place), final};
+    hand_over(client.who.shard, delivery, &target);
 }
 
 // A worker may have got enough to do in this moment: then the job is another member's who is ready,
@@ -78,7 +78,7 @@ void HubShard::give_to_route(const MatchResult::Shared& shared, size_t place, De
 
 // While the message was on its way the member may have left or moved, or have got enough to do from
 // others: then it is the next one's, once.
-void HubShard::deliver_targeted(const MatchResult& found, const Target& target,
+void HubShard::deliver_targeted(const MatchResult& found, const SharedTarget& target,
                                 Delivery& delivery) {
     const auto shared = group_of(found, target.group, target.group_place);
     if (!shared) {

@@ -38,7 +38,7 @@ class TurnTask {
     size_t place_ = 0;
 };
 
-class Shard final : public Executor {
+class Shard final : public Executor, private HubShard::Carrier {
  public:
     Shard(Hub& hub, ShardIndex index);
     ~Shard() override;
@@ -91,8 +91,10 @@ class Shard final : public Executor {
     void end_turn();
     void arm_timer();
     void timer_fired();
-    void send_blocks();
-    void receive_block(Shard& from);
+    void carry_soon() override;
+    void carry(ShardIndex to) override;
+    void carry_all();
+    void take_from(Shard& sender);
     void lane_cleared(ShardIndex to);
     void measure_lag();
 

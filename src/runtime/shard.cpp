@@ -26,18 +26,42 @@ constexpr auto kLagInterval = std::chrono::milliseconds(500);
 
 }  // namespace
 
-/// Messages from one shard to another: filled by the one, swapped out whole by the other.
+/// Messages from one shard to another, in pieces that go round between the two.
 struct Shard::Lane {
     std::mutex mutex;
-    HubShard::Block waiting;
+    std::vector<HandOver> waiting;  // filled by the one, taken by the other, all at once
+    std::vector<HandOver> spare;    // read by the other, to be filled again
+    size_t waiting_bytes = 0;
     bool announced = false;     // the receiver has been told and has not come yet
     bool sender_waits = false;  // the sender has stopped reading until this is empty
+
+    /// Takes what `filled` holds and leaves an empty one.
+    void put(HandOver& filled) {
+        waiting_bytes += filled.size();
+        waiting.push_back(std::move(filled));
+        filled = HandOver();
+        if (spare.empty()) return;
+        filled = std::move(spare.back());
+        spare.pop_back();
+    }
+    /// After they have been read.
+    void give_back(std::vector<HandOver>& read) {
+        constexpr size_t kMostSpare = 4;
+        constexpr size_t kLargestSpare = 256 * 1024;
+        for (HandOver& one : read) {
+            if (spare.size() >= kMostSpare) break;
+            if (one.capacity() > kLargestSpare) continue;
+            one.clear();
+            spare.push_back(std::move(one));
+        }
+        read.clear();
+    }
 };
 
 struct Shard::Impl final : TurnTask {
     explicit Impl(Shard& owner)
         : shard(owner), work(owner.io_.get_executor()), timer(owner.io_), lag_timer(owner.io_) {}
-    void end_of_turn() override { shard.send_blocks(); }
+    void end_of_turn() override { shard.carry_all(); }
 
     Shard& shard;
     asio::executor_work_guard<asio::io_context::executor_type> work;
@@ -46,7 +70,7 @@ struct Shard::Impl final : TurnTask {
     uint64_t armed_ms = TimerQueue::kNothing;
     std::vector<Shard*> all;
     std::vector<std::unique_ptr<Lane>> inbound;  // by sending shard
-    HubShard::Block receiving;
+    std::vector<HandOver> receiving;
     std::vector<bool> full;  // lanes, by receiving shard, that hold too much
     size_t full_lanes = 0;
     std::vector<std::function<void()>> when_clear;
@@ -54,18 +78,12 @@ struct Shard::Impl final : TurnTask {
 
 Shard::Shard(Hub& hub, ShardIndex index)
     : index_(index),
-      hub_(hub, index, *this, timers_),
+      hub_(hub, index, *this, timers_, *this),
       read_buffer_(new char[kReadBuffer]),
       io_(1),
       impl_(std::make_unique<Impl>(*this)) {
     touch_clock();
     timers_.on_earlier([](void* self) { static_cast<Shard*>(self)->arm_timer(); }, this);
-    hub_.on_outgoing(
-        [](void* self) {
-            auto& shard = *static_cast<Shard*>(self);
-            shard.at_end_of_turn(*shard.impl_);
-        },
-        this);
 }
 
 Shard::~Shard() = default;
@@ -177,58 +195,50 @@ void Shard::connect(std::vector<Shard*> all) {
     }
 }
 
-void Shard::send_blocks() {
-    auto& outgoing = hub_.outgoing();
-    for (size_t to = 0; to < outgoing.size(); ++to) {
-        auto& block = outgoing[to];
-        if (block.messages == 0) continue;
-        Shard& receiver = *impl_->all[to];
-        Lane& lane = *receiver.impl_->inbound[index_];
-        bool announce = false;
-        bool full = false;
-        {
-            const std::lock_guard guard(lane.mutex);
-            if (lane.waiting.messages == 0) {
-                std::swap(lane.waiting, block);
-            } else {
-                auto& bytes = lane.waiting.bytes;
-                bytes.insert(bytes.end(), block.bytes.begin(), block.bytes.end());
-                lane.waiting.messages += block.messages;
-            }
-            announce = !lane.announced;
-            lane.announced = true;
-            full = lane.waiting.bytes.size() > kLaneBytes;
-            lane.sender_waits = full;
-        }
-        block.bytes.clear();
-        block.messages = 0;
-        if (full && !impl_->full[to]) {
-            impl_->full[to] = true;
-            ++impl_->full_lanes;
-        }
-        if (announce) {
-            asio::post(receiver.io_, [&receiver, this] { receiver.receive_block(*this); });
-        }
-    }
+void Shard::carry_soon() { at_end_of_turn(*impl_); }
+
+void Shard::carry_all() {
+    for (size_t to = 0; to < impl_->all.size(); ++to) carry(static_cast<ShardIndex>(to));
     hub_.outgoing_taken();
 }
 
-void Shard::receive_block(Shard& from) {
+void Shard::carry(ShardIndex to) {
+    HandOver& filled = hub_.outgoing()[to];
+    if (filled.empty()) return;
+    Shard& receiver = *impl_->all[to];
+    Lane& lane = *receiver.impl_->inbound[index_];
+    bool announce = false;
+    bool full = false;
+    {
+        const std::lock_guard guard(lane.mutex);
+        lane.put(filled);
+        announce = !std::exchange(lane.announced, true);
+        full = lane.waiting_bytes > kLaneBytes;
+        lane.sender_waits = full;
+    }
+    if (full && !impl_->full[to]) {
+        impl_->full[to] = true;
+        ++impl_->full_lanes;
+    }
+    if (announce) asio::post(receiver.io_, [&receiver, this] { receiver.take_from(*this); });
+}
+
+void Shard::take_from(Shard& sender) {
     touch_clock();
-    Lane& lane = *impl_->inbound[from.index_];
-    auto& block = impl_->receiving;
+    Lane& lane = *impl_->inbound[sender.index_];
+    auto& received = impl_->receiving;
     bool sender_waits = false;
     {
         const std::lock_guard guard(lane.mutex);
-        std::swap(block, lane.waiting);
+        std::swap(received, lane.waiting);
+        lane.waiting_bytes = 0;
         lane.announced = false;
         sender_waits = std::exchange(lane.sender_waits, false);
     }
-    if (sender_waits) from.post([&from, to = index_] { from.lane_cleared(to); });
-    hub_.deliver_block(block);
-    block.messages = 0;
-    block.bytes.clear();
-    if (block.bytes.capacity() > kLaneBytes) block.bytes.shrink_to_fit();
+    if (sender_waits) sender.post([&sender, to = index_] { sender.lane_cleared(to); });
+    for (const HandOver& one : received) hub_.take_over(one);
+    const std::lock_guard guard(lane.mutex);
+    lane.give_back(received);
 }
 
 bool Shard::congested() const { return impl_->full_lanes != 0; }

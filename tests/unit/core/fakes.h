@@ -41,25 +41,33 @@ class FakeExecutor final : public Executor {
     std::deque<std::function<void()>> queue;
 };
 
-/// Shards without threads; blocks are carried by hand.
+/// Counts what it is told.
+struct FakeCarrier final : HubShard::Carrier {
+    void carry_soon() override { ++told; }
+    void carry(ShardIndex /*to*/) override { ++filled; }
+    int told = 0;
+    int filled = 0;
+};
+
+/// Shards without threads; what they hand over is carried by hand.
 struct World {
-    explicit World(size_t shards) : hub(shards), executors(shards), timers(shards) {
+    explicit World(size_t shards)
+        : hub(shards), executors(shards), timers(shards), carriers(shards) {
         for (size_t i = 0; i < shards; ++i) {
             parts.push_back(std::make_unique<HubShard>(hub, static_cast<ShardIndex>(i),
-                                                       executors[i], timers[i]));
+                                                       executors[i], timers[i], carriers[i]));
         }
     }
     HubShard& operator[](size_t i) { return *parts[i]; }
-    /// Carries every block to its shard; returns how many messages there were.
+    /// Carries everything to its shard; returns how many messages there were.
     size_t carry() {
         size_t carried = 0;
         for (auto& from : parts) {
-            if (!from->has_outgoing()) continue;
-            auto& blocks = from->outgoing();
-            for (size_t to = 0; to < blocks.size(); ++to) {
-                parts[to]->deliver_block(blocks[to]);
-                carried += blocks[to].messages;
-                blocks[to] = {};
+            auto& outgoing = from->outgoing();
+            for (size_t to = 0; to < outgoing.size(); ++to) {
+                const HandOver taken = std::exchange(outgoing[to], HandOver());
+                parts[to]->take_over(taken);
+                for (HandOver::Reader reader(taken); reader.next();) ++carried;
             }
             from->outgoing_taken();
         }
@@ -72,6 +80,7 @@ struct World {
     Hub hub;
     std::vector<FakeExecutor> executors;
     std::vector<TimerQueue> timers;
+    std::vector<FakeCarrier> carriers;
     std::vector<std::unique_ptr<HubShard>> parts;
 };
 

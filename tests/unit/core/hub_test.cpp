@@ -169,15 +169,14 @@ TEST(Hub, TellsOncePerTurnThatThereIsSomethingToCarry) {
     FakeSubscriber far;
     Publisher publisher;
     world[1].subscribe(far, "a", {});
-    int told = 0;
-    world[0].on_outgoing([](void* count) { ++*static_cast<int*>(count); }, &told);
     for (int i = 0; i < 3; ++i) world[0].publish(message("a"), publisher);
-    EXPECT_EQ(told, 1);
-    EXPECT_TRUE(world[0].has_outgoing());
-    world.carry();
-    EXPECT_FALSE(world[0].has_outgoing());
+    EXPECT_EQ(world.carriers[0].told, 1);
+    EXPECT_EQ(world.carry(), 3u);
     world[0].publish(message("a"), publisher);
-    EXPECT_EQ(told, 2);
+    EXPECT_EQ(world.carriers[0].told, 2);
+    EXPECT_EQ(world.carriers[0].filled, 0);
+    world[0].publish(message("a", std::string(100'000, 'x')), publisher);
+    EXPECT_EQ(world.carriers[0].filled, 1) << "much is carried before the turn is over";
 }
 
 // What topics matched is remembered within a bound, whatever their number, length and subscribers.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/hub.h"
+#include "fakes.h"
 
 namespace trestle {
 namespace {
@@ -84,7 +85,7 @@ class BusySink final : public RouteSink {
 
 class RouteQueueTest : public testing::Test {
  protected:
-    RouteQueueTest() : hub_(1), hub_shard_(hub_, 0, executor_, timers_) {
+    RouteQueueTest() : hub_(1), hub_shard_(hub_, 0, executor_, timers_, carrier_) {
         options_.name = "r";
         options_.max_messages = 3;
         options_.block_ms = 100;
@@ -150,6 +151,7 @@ class RouteQueueTest : public testing::Test {
     ManualExecutor executor_;
     TimerQueue timers_;
     Hub hub_;
+    test::FakeCarrier carrier_;
     HubShard hub_shard_;
     BusySink sink_;
     Publisher publisher_;

@@ -33,6 +33,12 @@ class ManualExecutor final : public Executor {
     std::deque<std::function<void()>> waiting_;
 };
 
+/// There is one shard only.
+struct NobodyElse final : HubShard::Carrier {
+    void carry_soon() override {}
+    void carry(ShardIndex /*to*/) override {}
+};
+
 class Outcomes final : public AckReceiver {
  public:
     void on_settled(uint64_t token, Outcome outcome) override {
@@ -105,7 +111,9 @@ class Recorder final : public JobBoard::Outside {
 
 class JobBoardTest : public testing::Test {
  protected:
-    JobBoardTest() : hub_(1), shard_(hub_, 0, executor_, timers_) { options_.name = "r"; }
+    JobBoardTest() : hub_(1), shard_(hub_, 0, executor_, timers_, nobody_else_) {
+        options_.name = "r";
+    }
     ~JobBoardTest() override {
         EXPECT_EQ(0, books_.balance());
         if (line_) board_.drop_line(at(), *line_, DropReason::shutdown);
@@ -190,6 +198,7 @@ class JobBoardTest : public testing::Test {
     ManualExecutor executor_;
     TimerQueue timers_;
     Hub hub_;
+    NobodyElse nobody_else_;
     HubShard shard_;
     Publisher publisher_;
     std::shared_ptr<Outcomes> outcomes_ = std::make_shared<Outcomes>();
