@@ -44,7 +44,7 @@ void HubShard::give_to_next(const MatchResult::Shared& shared, Delivery& deliver
 void HubShard::give_to(const MatchResult::Shared& shared, size_t place, Delivery& delivery,
                        bool final) {
     const SharedGroup& group = shared.group;
-    if (group.route_at(place) != nullptr) return give_to_route(shared, place, delivery);
+    if (place >= group.clients.size()) return give_to_route(shared, place, delivery);
     const auto& client = group.clients[place];
     if (client.who.shard == index_) return give_here(group, client, delivery);
     const SharedTarget target{client.state->number, group.number, static_cast<uint32_t>(place),

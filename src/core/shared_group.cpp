@@ -14,6 +14,7 @@ size_t SharedGroup::choose(std::span<const RoutedMember> routed, EndpointId orig
     };
     const size_t count = size();
     const size_t first = lasting->turn.fetch_add(1, std::memory_order_relaxed) % count;
+    if (routes.empty() && is_ready(first)) return first;  // mostly
     size_t best = kNobody;
     bool best_is_busy = false;
     size_t asked = 0;
