@@ -75,6 +75,7 @@ def test_answered_while_it_was_away(jobs, device, sockets, version, qos):
     client.send(publish(version, "job/a", b"first", qos, 5))
     client.ping()
     client.socket.close()
+    jobs.wait_metric(1, "trestle_connections", endpoint="devices")  # else it is answered there
     assert work(jobs, sockets, 2) == [b"filler", b"first"]
     client, _ = device(version)
     client.send(publish(version, "job/a", b"first", qos, 5, dup=True))
