@@ -16,7 +16,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from mqtt_bytes import V5, V311, RawClient  # noqa: E402
-from support.gateway import PROGRAM, Gateway, is_sanitized  # noqa: E402
+from support.gateway import PROGRAM, Gateway, sanitizers  # noqa: E402
 from support.waiting import PATIENCE, free_ports  # noqa: E402
 import harness  # noqa: E402
 from json_client import json_clients  # noqa: E402
@@ -25,14 +25,14 @@ PEER = os.environ.get("TRESTLE_PEER", "")
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "unsanitized: measures what a sanitizer needs for itself")
+    config.addinivalue_line("markers", "not_under(sanitizer): what it takes away, that one needs")
 
 
 def pytest_collection_modifyitems(items):
-    sanitized = is_sanitized()
+    present = sanitizers()
     for item in items:
-        if sanitized and item.get_closest_marker("unsanitized"):
-            item.add_marker(pytest.mark.skip(reason="the sanitizer needs memory and descriptors"))
+        for sanitizer in present & {m.args[0] for m in item.iter_markers("not_under")}:
+            item.add_marker(pytest.mark.skip(reason=f"the {sanitizer} sanitizer cannot take it"))
         if PEER and not {"broker"} & set(item.fixturenames):
             item.add_marker(pytest.mark.skip(reason="needs the gateway itself"))
 

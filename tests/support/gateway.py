@@ -17,10 +17,11 @@ BUILD = pathlib.Path(os.environ.get("TRESTLE_BUILD", ROOT / "build/release")).ab
 PROGRAM = BUILD / "bin/trestle"
 
 
-def is_sanitized():
-    """Whether the build has a sanitizer: it needs memory and descriptors of its own."""
+def sanitizers():
+    """Those that the build was made with: {"address", "undefined"}, {"thread"} or none."""
     cache = BUILD / "CMakeCache.txt"
-    return cache.exists() and bool(re.search(r"^TRESTLE_SANITIZE:\w+=.", cache.read_text(), re.M))
+    found = cache.exists() and re.search(r"^TRESTLE_SANITIZE:\w+=(.+)", cache.read_text(), re.M)
+    return set(found[1].split(",")) if found else set()
 
 
 SANITIZER_REPORT = re.compile(
