@@ -11,6 +11,11 @@ namespace {
 constexpr int kReconnectMs = 100;
 constexpr int kLongestReconnectMs = 5000;
 
+// A connection on which nothing is said: probed after so many seconds, given up after 30.
+constexpr int kKeepAliveIdleS = 15;
+constexpr int kKeepAliveProbeS = 5;
+constexpr int kKeepAliveProbes = 3;
+
 }  // namespace
 
 uint64_t wall_clock_ms() {
@@ -50,6 +55,9 @@ void ZmqEndpoint::set_options() {
     socket_.set(ZMQ_IMMEDIATE, 1);
     socket_.set(ZMQ_IPV6, 1);
     socket_.set(ZMQ_TCP_KEEPALIVE, 1);
+    socket_.set(ZMQ_TCP_KEEPALIVE_IDLE, kKeepAliveIdleS);
+    socket_.set(ZMQ_TCP_KEEPALIVE_INTVL, kKeepAliveProbeS);
+    socket_.set(ZMQ_TCP_KEEPALIVE_CNT, kKeepAliveProbes);
     socket_.set(ZMQ_BACKLOG, options_.backlog);
     socket_.set(ZMQ_HANDSHAKE_IVL, options_.handshake_timeout_ms);
     socket_.set(ZMQ_HEARTBEAT_IVL, options_.heartbeat_ms);

@@ -13,9 +13,12 @@ constexpr int kPubHwm = 20'000;
 constexpr int kPushHwm = 300;
 // More than a worker is ever given at once, heartbeats included.
 constexpr int kRouterHwm = 4096;
-constexpr int kHeartbeatMs = 5000;
-constexpr int kRouterHeartbeatMs = 2500;
 constexpr int kLiveness = 3;
+// A ping waits behind what a peer has not read yet. To cut off one that takes its time over jobs
+// would lose all that lies between; so there are none where messages are handed over for good, and
+// TCP's keep-alive finds the dead.
+constexpr int kPubHeartbeatMs = 5000;
+constexpr int kRouterHeartbeatMs = 2500;
 constexpr size_t kLargestMessage = 64u << 20;
 // Subscriptions: libzmq spends dozens of bytes of memory on each of theirs.
 constexpr size_t kLargestFromReaders = 64u << 10;
@@ -65,6 +68,11 @@ void check_addresses(const Settings& settings, const char* key, bool is_bind, Fa
 int hwm_of(SocketKind socket) {
     if (socket == SocketKind::router) return kRouterHwm;
     return socket == SocketKind::pub ? kPubHwm : kPushHwm;
+}
+
+int heartbeat_of(SocketKind socket) {
+    if (socket == SocketKind::router) return kRouterHeartbeatMs;
+    return socket == SocketKind::pub ? kPubHeartbeatMs : 0;
 }
 
 std::vector<Option> describe_router_options() {
@@ -218,8 +226,9 @@ std::vector<Option> describe_options() {
             .between(0, 600'000)
             .fallback(1000),
         Option::integer("heartbeat_ms",
-                        "Peers are pinged this often, lost after three times as long; 0: never; "
-                        "5000, for router 2500: its workers' heartbeats too")
+                        "Peers are pinged this often, lost after three times as long; 0: never, "
+                        "for push, pull and sub; 5000 for pub; 2500 for router: its workers' "
+                        "heartbeats too")
             .between(0, 600'000),
         Option::integer("handshake_timeout_ms", "Time that a new peer has to introduce itself")
             .between(100, 600'000)
@@ -340,7 +349,7 @@ EndpointOptions EndpointOptions::from(const Settings& settings) {
     options.receive_hwm = as_int(settings, "receive_hwm");
     options.linger_ms = as_int(settings, "linger_ms");
     const bool is_router = options.socket == SocketKind::router;
-    options.heartbeat_ms = is_router ? kRouterHeartbeatMs : kHeartbeatMs;
+    options.heartbeat_ms = heartbeat_of(options.socket);
     if (settings.has("heartbeat_ms")) options.heartbeat_ms = as_int(settings, "heartbeat_ms");
     const int liveness = is_router ? as_int(settings, "liveness") : kLiveness;
     options.heartbeat_timeout_ms = liveness * options.heartbeat_ms;

@@ -13,7 +13,7 @@ import zmq
 from harness import join, route
 from mqtt_bytes import PUBACK, V5, publish
 from support.metrics import balance_of_route
-from support.waiting import PATIENCE, wait_until
+from support.waiting import PATIENCE, TimedOut, wait_until
 
 READINGS = route("readings", "sensors/{device}/value", "v.{device}.", to="out")
 JOBS = route("jobs", "job/{n}", "job.{n}", to="jobs")
@@ -132,6 +132,28 @@ def test_a_stopped_process(gateway, raw, sockets, process, kind, endpoint):
         assert [other.recv_multipart()[0] for _ in range(10)] == [b"job.%d" % n for n in range(10)]
     stopped.send_signal(signal.SIGCONT)  # libzmq connects again by itself
     one.wait_peers(endpoint, 2)
+
+
+def test_a_worker_that_takes_its_time_loses_nothing(gateway, raw, sockets):
+    """It reads nothing for longer than three of the pings that other sockets have, with more
+    before it than its queue and the sockets' buffers hold."""
+    one = gateway(endpoints={"jobs": {"socket": "push"}}, routes=[JOBS])
+    worker = sockets(zmq.PULL, rcvhwm=1, rcvbuf=4096)
+    worker.connect(one.address("jobs"))
+    one.wait_peers("jobs", 1)
+    device = device_of(one, raw)
+    total = 3000
+    for n in range(0, total, 100):
+        device.send(*(publish(V5, f"job/{n + i}", b"x" * 5000, 1, i + 1) for i in range(100)))
+        for _ in range(100):
+            device.expect(PUBACK)
+    assert one.metric("trestle_route_queue_messages", route="jobs") > 0
+    with pytest.raises(TimedOut):
+        wait_until(lambda: one.metric("trestle_zmq_peers", endpoint="jobs") == 0, "it is cut off",
+                   seconds=17, every=1)
+    for n in range(total):
+        assert worker.recv_multipart()[0] == b"job.%d" % n
+    wait_until(lambda: balanced(one, "jobs"), "the books")
 
 
 def test_a_worker_killed_at_work(gateway, raw, process):

@@ -43,6 +43,16 @@ TEST(ZmqOptions, DefaultsAreFine) {
     EXPECT_EQ(7, EndpointOptions::from(settings_for("push", {{"send_hwm", int64_t{7}}})).send_hwm);
 }
 
+TEST(ZmqOptions, WhoTakesItsTimeOverJobsIsNotPinged) {
+    for (const auto* socket : {"push", "pull", "sub"}) {
+        EXPECT_EQ(0, EndpointOptions::from(settings_for(socket)).heartbeat_ms) << socket;
+    }
+    EXPECT_EQ(5000, EndpointOptions::from(settings_for("pub")).heartbeat_ms);
+    const auto pinged = EndpointOptions::from(settings_for("push", {{"heartbeat_ms", int64_t{7}}}));
+    EXPECT_EQ(7, pinged.heartbeat_ms);
+    EXPECT_EQ(21, pinged.heartbeat_timeout_ms);
+}
+
 TEST(ZmqOptions, AnAddressIsNeeded) {
     EXPECT_EQ("", only_fault(settings_for("pub", {{"bind", List{}}})));
     EXPECT_TRUE(check(settings_for("pub", {{"bind", List{}}, {"connect", List{"tcp://a:1"}}}))
