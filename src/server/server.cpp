@@ -37,6 +37,14 @@ void raise_descriptor_limit() {
     ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/// Of this thread, which is the last one.
+void block_signals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
 /// One run of the program.
 class Server final : public ApiHost {
  public:
@@ -164,6 +172,8 @@ int Server::run(const std::vector<ConfigFault>& warnings) {
     feed_watchdog();
     service_manager_.ready("ready");
     io_.run();
+    // The end is near: a signal that comes now must not change its status.
+    block_signals();
     log_.info("stopped");
     return 0;
 }

@@ -43,6 +43,13 @@ def test_sigint_ends_too(gateway):
     assert one.wait() == 0
 
 
+def test_signals_until_the_very_end_do_not_change_its_status(gateway):
+    one = gateway()
+    while one.running:
+        one.signal(signal.SIGTERM)
+    assert one.wait() == 0
+
+
 def test_what_is_left_at_the_end_is_counted_and_logged(gateway, raw):
     """Jobs that no worker fetched within drain_timeout_ms: dropped{shutdown}, in the log."""
     one = gateway(endpoints=PUSH, routes=[JOBS], drain_timeout_ms=300)

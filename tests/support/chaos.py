@@ -12,6 +12,7 @@ back unbegun.
 """
 
 import collections
+import contextlib
 import json
 import os
 import pathlib
@@ -97,12 +98,25 @@ class Device:
         self.next = 0
 
     def connect(self):
-        self.reconnects += 1
-        self.client = RawClient(self.port)
-        self.client.connect("device", clean=self.reconnects == 0, props=RESUME)
+        """Tries until it is in: it may be cut off at that too."""
+        wait_until(self.try_to_connect, "the device does not get in")
         self.resent.update(self.open.values())
         for packet_id, job in self.open.items():
-            self.client.send(self.packet(packet_id, job, dup=True))
+            self.send(packet_id, job, dup=True)
+
+    def try_to_connect(self):
+        self.reconnects += 1
+        try:
+            self.client = RawClient(self.port)
+            self.client.connect("device", clean=self.reconnects == 0, props=RESUME)
+        except (OSError, AssertionError):
+            return False
+        return True
+
+    def send(self, packet_id, job, dup=False):
+        """On a connection that is cut off: the next `read` tells."""
+        with contextlib.suppress(OSError):
+            self.client.send(self.packet(packet_id, job, dup))
 
     def packet(self, packet_id, job, dup=False):
         return publish(V5, f"work/{job}", b"%d" % job, 1, packet_id, dup=dup)
@@ -113,7 +127,7 @@ class Device:
             while len(self.open) < WINDOW and self.next < self.jobs:
                 packet_id = self.next % 60_000 + 1
                 self.open[packet_id] = self.next
-                self.client.send(self.packet(packet_id, self.next))
+                self.send(packet_id, self.next)
                 self.next += 1
             try:
                 got = self.client.read()
