@@ -40,7 +40,8 @@ class HandOver {
     /// Takes the messages out in their order. Views are good as long as the hand-over is as it is.
     class Reader {
      public:
-        explicit Reader(const HandOver& from) : rest_(from.bytes_.view()) {}
+        explicit Reader(const HandOver& from)
+            : at_(from.bytes_.data()), end_(at_ + from.bytes_.size()) {}
         /// False: there are no more.
         bool next();
         [[nodiscard]] const MessageView& message() const { return message_; }
@@ -50,8 +51,8 @@ class HandOver {
         }
 
      private:
-        std::string_view take(size_t size);
-        std::string_view rest_;
+        const char* at_;
+        const char* end_;
         MessageView message_;
         SharedTarget target_;
         bool has_target_ = false;
