@@ -239,14 +239,14 @@ def test_signs_of_life_renew_a_lease(gateway, raw, worker):
 
 def test_an_idle_worker_must_be_heard_of(gateway, worker):
     """A worker that is busy need not; see test_router_faults."""
-    one = gateway(endpoints={"workers": QUICK})
+    one = gateway(endpoints={"workers": {"socket": "router", "heartbeat_ms": 500}})
     quiet = worker(one)
     one.wait_metric(1, "trestle_zmq_workers", endpoint="workers")
     one.wait_metric(0, "trestle_zmq_workers", endpoint="workers")
     with pytest.raises(ConnectionResetError):
         quiet.recv(reconnect=False)
-    alive = worker(one, heartbeat=0.2)
-    assert alive.recv(seconds=1.5) is None
+    alive = worker(one, heartbeat=0.5)
+    assert alive.recv(seconds=3) is None
     assert alive.connections == 1
     assert one.metric("trestle_zmq_workers", endpoint="workers") == 1
 
