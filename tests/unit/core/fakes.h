@@ -174,6 +174,17 @@ struct RouteBooks {
         }
         for (auto& reason : ledger.reasons) reason = counter();
     }
+    [[nodiscard]] uint64_t dropped_for(DropReason reason) const {
+        return ledger.reasons[static_cast<size_t>(reason)]->value();
+    }
+    /// What was matched and has no fate yet, though it is neither queued nor in flight.
+    [[nodiscard]] int64_t balance() const {
+        const auto& l = ledger;
+        const uint64_t out = l.sent->value() + l.acked->value() + l.refused->value() +
+                             l.timed_out->value() + l.dead_lettered->value() + l.dropped->value();
+        return static_cast<int64_t>(l.matched->value()) - static_cast<int64_t>(out) -
+               l.queue_messages->value() - l.in_flight->value();
+    }
     std::vector<std::unique_ptr<Counter>> counters;
     std::vector<std::unique_ptr<Gauge>> gauges;
     RouteLedger ledger;

@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <deque>
-#include <functional>
 #include <memory>
 #include <random>
 #include <string>
@@ -18,56 +16,10 @@ namespace {
 
 using Offered = RouteQueue::Offered;
 
-/// Runs what is posted when the test says so.
-class ManualExecutor final : public Executor {
- public:
-    void post(std::function<void()> work) override { waiting_.push_back(std::move(work)); }
-    void run() {
-        while (!waiting_.empty()) {
-            auto work = std::move(waiting_.front());
-            waiting_.pop_front();
-            work();
-        }
-    }
-
- private:
-    std::deque<std::function<void()>> waiting_;
-};
-
 class Outcomes final : public AckReceiver {
  public:
     void on_settled(uint64_t token, Outcome outcome) override { told.emplace_back(token, outcome); }
     std::vector<std::pair<uint64_t, Outcome>> told;
-};
-
-/// A route's counters on two shards.
-struct Books {
-    static constexpr size_t kCells = 2;
-    std::deque<Counter> counters;
-    std::deque<Gauge> gauges;
-    RouteLedger ledger;
-
-    Books() {
-        for (Counter** place :
-             {&ledger.matched, &ledger.sent, &ledger.acked, &ledger.queued, &ledger.refused,
-              &ledger.timed_out, &ledger.dead_lettered, &ledger.dropped}) {
-            *place = &counters.emplace_back(kCells);
-        }
-        for (Gauge** place : {&ledger.queue_messages, &ledger.queue_bytes, &ledger.in_flight}) {
-            *place = &gauges.emplace_back(kCells);
-        }
-        for (auto& reason : ledger.reasons) reason = &counters.emplace_back(kCells);
-    }
-    [[nodiscard]] uint64_t reason(DropReason which) const {
-        return ledger.reasons[static_cast<size_t>(which)]->value();
-    }
-    [[nodiscard]] int64_t balance() const {
-        const auto& l = ledger;
-        const uint64_t out = l.sent->value() + l.acked->value() + l.refused->value() +
-                             l.timed_out->value() + l.dead_lettered->value() + l.dropped->value();
-        return static_cast<int64_t>(l.matched->value()) - static_cast<int64_t>(out) -
-               l.queue_messages->value() - l.in_flight->value();
-    }
 };
 
 /// A busy sink: everything goes into its queue until the test takes it out.
@@ -147,8 +99,8 @@ class RouteQueueTest : public testing::Test {
     }
 
     RouteOptions options_;
-    Books books_;
-    ManualExecutor executor_;
+    test::RouteBooks books_;
+    test::FakeExecutor executor_;
     TimerQueue timers_;
     Hub hub_;
     test::FakeCarrier carrier_;
@@ -194,7 +146,7 @@ TEST_F(RouteQueueTest, DropNewest) {
     for (const auto* payload : {"a", "b", "c", "d"}) offer(payload, kQos1);
     EXPECT_EQ(Offered::dropped, sink_.last);
     EXPECT_EQ((Strings{"a", "b", "c"}), send_all());
-    EXPECT_EQ(1U, books_.reason(DropReason::queue_full));
+    EXPECT_EQ(1U, books_.dropped_for(DropReason::queue_full));
 }
 
 TEST_F(RouteQueueTest, DropOldestDropsWhateverItIs) {
@@ -202,7 +154,7 @@ TEST_F(RouteQueueTest, DropOldestDropsWhateverItIs) {
     offer("a", kQos1);
     for (const auto* payload : {"b", "c", "d", "e"}) offer(payload, kQos0);
     EXPECT_EQ((Strings{"c", "d", "e"}), send_all());
-    EXPECT_EQ(2U, books_.reason(DropReason::queue_full));
+    EXPECT_EQ(2U, books_.dropped_for(DropReason::queue_full));
 }
 
 TEST_F(RouteQueueTest, DropOldestMakesRoomInBytes) {
@@ -213,7 +165,7 @@ TEST_F(RouteQueueTest, DropOldestMakesRoomInBytes) {
     EXPECT_EQ(Offered::queued, offer("123456789012345678", kQos0));  // 20
     EXPECT_EQ(3U, queue().size());
     EXPECT_EQ(40U, queue().bytes());
-    EXPECT_EQ(2U, books_.reason(DropReason::queue_full));
+    EXPECT_EQ(2U, books_.dropped_for(DropReason::queue_full));
 }
 
 TEST_F(RouteQueueTest, ByQosDropsTheOldestOfQos0Only) {
@@ -222,14 +174,14 @@ TEST_F(RouteQueueTest, ByQosDropsTheOldestOfQos0Only) {
     offer("c", kQos0);
     EXPECT_EQ(Offered::queued, offer("d", kQos0));
     EXPECT_EQ((Strings{"a", "c", "d"}), send_all());
-    EXPECT_EQ(1U, books_.reason(DropReason::queue_full));
+    EXPECT_EQ(1U, books_.dropped_for(DropReason::queue_full));
 }
 
 TEST_F(RouteQueueTest, ByQosDropsTheNewOneWhenOnlyAcknowledgedOnesAreThere) {
     for (const auto* payload : {"a", "b", "c"}) offer(payload, kQos1);
     EXPECT_EQ(Offered::dropped, offer("d", kQos0));
     EXPECT_EQ((Strings{"a", "b", "c"}), send_all());
-    EXPECT_EQ(1U, books_.reason(DropReason::queue_full));
+    EXPECT_EQ(1U, books_.dropped_for(DropReason::queue_full));
 }
 
 TEST_F(RouteQueueTest, ByQosSparesQos0WhenItsBytesWouldNotDo) {
@@ -270,7 +222,7 @@ TEST_F(RouteQueueTest, WaitersAreRefusedInOrderWhenTheirTimeIsUp) {
     queue().refuse_overdue(0, 1200);
     EXPECT_EQ((Told{{5, Outcome::queue_full}}), told());
     EXPECT_EQ(2U, books_.ledger.refused->value());
-    EXPECT_EQ(2U, books_.reason(DropReason::queue_full));
+    EXPECT_EQ(2U, books_.dropped_for(DropReason::queue_full));
     EXPECT_EQ(3, books_.ledger.queue_messages->value());
 }
 
@@ -298,7 +250,7 @@ TEST_F(RouteQueueTest, APublisherThatCannotWaitLosesTheMessageUnderBlock) {
     for (const auto* payload : {"a", "b", "c"}) offer(payload, kQos1);
     EXPECT_EQ(Offered::dropped, offer("d", kQos0));
     EXPECT_EQ(Offered::dropped, offer("e", kQos1, false));
-    EXPECT_EQ(2U, books_.reason(DropReason::queue_full));
+    EXPECT_EQ(2U, books_.dropped_for(DropReason::queue_full));
     EXPECT_EQ(0U, books_.ledger.refused->value());
 }
 
@@ -316,7 +268,7 @@ TEST_F(RouteQueueTest, WhatCanNeverFitIsTooLarge) {
     options_.max_bytes = 10;
     EXPECT_EQ(Outcome::given_up, publish("123456789", kQos1).outcome);
     EXPECT_EQ(Outcome::accepted, publish("123456789", kQos0).outcome);
-    EXPECT_EQ(2U, books_.reason(DropReason::too_large));
+    EXPECT_EQ(2U, books_.dropped_for(DropReason::too_large));
 }
 
 TEST_F(RouteQueueTest, ExpiredOnesAreDroppedAtTheirTurn) {
@@ -324,7 +276,7 @@ TEST_F(RouteQueueTest, ExpiredOnesAreDroppedAtTheirTurn) {
     publish("b", kQos1);
     now() = 1500;
     EXPECT_EQ((Strings{"b"}), send_all());
-    EXPECT_EQ(1U, books_.reason(DropReason::expired));
+    EXPECT_EQ(1U, books_.dropped_for(DropReason::expired));
 }
 
 TEST_F(RouteQueueTest, ExpiredOnesMakeRoomInAFullQueue) {
@@ -337,7 +289,7 @@ TEST_F(RouteQueueTest, ExpiredOnesMakeRoomInAFullQueue) {
     EXPECT_TRUE(publish("e", kQos1).pending);
     EXPECT_EQ((Told{{4, Outcome::accepted}}), told());
     EXPECT_EQ((Strings{"a", "c", "d", "e"}), send_all());
-    EXPECT_EQ(1U, books_.reason(DropReason::expired));
+    EXPECT_EQ(1U, books_.dropped_for(DropReason::expired));
 }
 
 TEST_F(RouteQueueTest, AWaiterThatExpiresIsDroppedAsSuch) {
@@ -345,14 +297,14 @@ TEST_F(RouteQueueTest, AWaiterThatExpiresIsDroppedAsSuch) {
     publish("d", kQos1, true, 1050);
     now() = 1060;
     EXPECT_EQ((Strings{"a", "b", "c"}), send_all());
-    EXPECT_EQ(1U, books_.reason(DropReason::expired));
+    EXPECT_EQ(1U, books_.dropped_for(DropReason::expired));
     EXPECT_EQ((Told{{4, Outcome::accepted}}), told());
 }
 
 TEST_F(RouteQueueTest, DroppingAllRefusesThoseWhoWait) {
     for (const auto* payload : {"a", "b", "c", "d"}) publish(payload, kQos1);
     queue().drop_all(1, DropReason::route_removed);
-    EXPECT_EQ(3U, books_.reason(DropReason::route_removed));
+    EXPECT_EQ(3U, books_.dropped_for(DropReason::route_removed));
     EXPECT_EQ((Told{{4, Outcome::queue_full}}), told());
     EXPECT_TRUE(queue().empty());
 }
@@ -432,12 +384,12 @@ TEST_F(RouteQueueTest, RandomOperationsBalanceAndKeepAcknowledgedOnes) {
             settle();
             EXPECT_EQ(0U, pending);
             EXPECT_LE(sent_qos1, accepted_at_once + told_accepted);
-            EXPECT_GE(sent_qos1 + books_.reason(DropReason::expired),
+            EXPECT_GE(sent_qos1 + books_.dropped_for(DropReason::expired),
                       accepted_at_once + told_accepted);
             EXPECT_GT(told_full, 0U);
             EXPECT_GT(told_accepted, 0U);
         }
-        EXPECT_GT(books_.reason(DropReason::expired), 0U);
+        EXPECT_GT(books_.dropped_for(DropReason::expired), 0U);
     }
 }
 

@@ -4,39 +4,15 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "plugin_api/log.h"
-#include "plugin_api/metrics.h"
+#include "fake_host.h"
 #include "server/api/admin_api.h"
 #include "server/api/assets.h"
-#include "server/config.h"
 
 namespace trestle {
 namespace {
 
-class NoLog final : public LogSink {
-    void write(LogLevel, std::string_view, std::string_view) override {}
-};
-
-/// A server that is still starting.
-class StartingHost final : public ApiHost {
- public:
-    boost::asio::io_context& io() override { return io_; }
-    const Config& config() override { return config_; }
-    Gateway* gateway() override { return nullptr; }
-    Metrics& metrics() override { return metrics_; }
-    LogSink& log_sink() override { return log_; }
-    ReloadOutcome reload() override { return {}; }
-    void drain() override {}
-
- private:
-    boost::asio::io_context io_{1};
-    Config config_;
-    Metrics metrics_{1};
-    NoLog log_;
-};
-
 TEST(OpenApi, DescribesWhatIsServedAndNothingElse) {
-    StartingHost host;
+    test::FakeHost host;
     Router router;
     const AdminApi api(router, host);
     constexpr std::string_view kBase = "/api/v1";
@@ -66,7 +42,7 @@ TEST(OpenApi, DescribesWhatIsServedAndNothingElse) {
 }
 
 TEST(Dashboard, IsServedWithAPolicyThatForbidsOtherHosts) {
-    StartingHost host;
+    test::FakeHost host;
     Router router;
     const AdminApi api(router, host);
     const auto open = AdminApi::open_paths();

@@ -9,9 +9,7 @@
 #include <memory>
 #include <string>
 
-#include "plugin_api/log.h"
-#include "plugin_api/metrics.h"
-#include "server/config.h"
+#include "fake_host.h"
 #include "server/gateway.h"
 #include "server/plugin_loader.h"
 #include "server/router.h"
@@ -19,25 +17,11 @@
 namespace trestle {
 namespace {
 
-class NoLog final : public LogSink {
-    void write(LogLevel, std::string_view, std::string_view) override {}
-};
-
-class RunningHost final : public ApiHost {
+class RunningHost final : public test::FakeHost {
  public:
-    boost::asio::io_context& io() override { return io_; }
-    const Config& config() override { return config_; }
     Gateway* gateway() override { return &gateway_; }
-    Metrics& metrics() override { return metrics_; }
-    LogSink& log_sink() override { return log_; }
-    ReloadOutcome reload() override { return {}; }
-    void drain() override {}
 
  private:
-    boost::asio::io_context io_{1};
-    Config config_;
-    Metrics metrics_{1};
-    NoLog log_;
     PluginLoader plugins_{"."};
     Gateway gateway_{config_, plugins_, log_, metrics_};
 };

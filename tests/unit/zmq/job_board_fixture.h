@@ -5,7 +5,6 @@
 
 #include <gtest/gtest.h>
 
-#include <deque>
 #include <map>
 #include <memory>
 #include <set>
@@ -13,31 +12,11 @@
 #include <utility>
 #include <vector>
 
+#include "../core/fakes.h"
 #include "core/hub.h"
 #include "zmq/work/job_board.h"
 
 namespace trestle::zmq {
-
-class ManualExecutor final : public Executor {
- public:
-    void post(std::function<void()> work) override { waiting_.push_back(std::move(work)); }
-    void run() {
-        while (!waiting_.empty()) {
-            const auto work = std::move(waiting_.front());
-            waiting_.pop_front();
-            work();
-        }
-    }
-
- private:
-    std::deque<std::function<void()>> waiting_;
-};
-
-/// There is one shard only.
-struct NobodyElse final : HubShard::Carrier {
-    void carry_soon() override {}
-    void carry(ShardIndex /*to*/) override {}
-};
 
 class Outcomes final : public AckReceiver {
  public:
@@ -45,31 +24,6 @@ class Outcomes final : public AckReceiver {
         EXPECT_TRUE(told.emplace(token, outcome).second) << "told twice";
     }
     std::map<uint64_t, Outcome> told;
-};
-
-struct Books {
-    std::deque<Counter> counters;
-    std::deque<Gauge> gauges;
-    RouteLedger ledger;
-
-    Books() {
-        for (Counter** place :
-             {&ledger.matched, &ledger.sent, &ledger.acked, &ledger.queued, &ledger.refused,
-              &ledger.timed_out, &ledger.dead_lettered, &ledger.dropped}) {
-            *place = &counters.emplace_back(1);
-        }
-        for (Gauge** place : {&ledger.queue_messages, &ledger.queue_bytes, &ledger.in_flight}) {
-            *place = &gauges.emplace_back(1);
-        }
-        for (auto& reason : ledger.reasons) reason = &counters.emplace_back(1);
-    }
-    [[nodiscard]] int64_t balance() const {
-        const auto& l = ledger;
-        const uint64_t out = l.sent->value() + l.acked->value() + l.refused->value() +
-                             l.timed_out->value() + l.dead_lettered->value() + l.dropped->value();
-        return static_cast<int64_t>(l.matched->value()) - static_cast<int64_t>(out) -
-               l.queue_messages->value() - l.in_flight->value();
-    }
 };
 
 /// Remembers what the board wants to be sent.
@@ -193,12 +147,12 @@ class JobBoardTest : public testing::Test {
                       .lease_ms = 1000,
                       .max_lease_ms = 3000,
                       .max_attempts = 3};
-    Books books_;
+    test::RouteBooks books_{1};
     Recorder outside_;
-    ManualExecutor executor_;
+    test::FakeExecutor executor_;
     TimerQueue timers_;
     Hub hub_;
-    NobodyElse nobody_else_;
+    test::FakeCarrier nobody_else_;  // there is one shard only
     HubShard shard_;
     Publisher publisher_;
     std::shared_ptr<Outcomes> outcomes_ = std::make_shared<Outcomes>();
