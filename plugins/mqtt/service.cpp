@@ -1,5 +1,6 @@
 #include "mqtt/service.h"
 
+#include "core/last_of.h"
 #include "mqtt/connection.h"
 
 namespace trestle::mqtt {
@@ -70,10 +71,7 @@ void Service::remove(Connection& connection) {
 }
 
 void Service::stop(uint64_t deadline_ms, std::function<void()> done) {
-    const auto left = std::make_shared<std::atomic<size_t>>(shards_.size());
-    const auto one_done = [left, done = std::move(done)] {
-        if (left->fetch_sub(1) == 1) done();
-    };
+    const auto one_done = last_of(shards_.size(), std::move(done));
     for (size_t i = 0; i < shards_.size(); ++i) {
         Shard& shard = context_.host().shard(i);
         shard.post(

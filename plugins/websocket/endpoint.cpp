@@ -1,5 +1,6 @@
 #include "websocket/endpoint.h"
 
+#include "core/last_of.h"
 #include "websocket/json/service.h"
 
 namespace trestle::websocket {
@@ -116,22 +117,19 @@ void WebSocketEndpoint::stop(uint64_t deadline_ms, std::function<void()> done) {
     gate_->deadline_ms = deadline_ms;
     // First no handshake is left on any shard, then the protocols have all connections that there
     // will be.
-    auto left = std::make_shared<std::atomic<size_t>>(context_.host().shard_count());
-    auto go_on = [gate = gate_, done = std::move(done), &home = context_.home()] {
+    const auto stop_protocols = [gate = gate_, done = std::move(done), &home = context_.home()] {
         home.post([gate, done] {
-            const auto both = std::make_shared<std::atomic<int>>(gate->mqtt ? 2 : 1);
-            const auto one_done = [both, done] {
-                if (both->fetch_sub(1, std::memory_order_acq_rel) == 1) done();
-            };
+            const auto one_done = last_of(gate->mqtt ? 2 : 1, done);
             if (gate->mqtt) gate->mqtt->stop(gate->deadline_ms, one_done);
             gate->json->stop(gate->deadline_ms, one_done);
         });
     };
+    const auto shard_done = last_of(context_.host().shard_count(), stop_protocols);
     for (size_t i = 0; i < context_.host().shard_count(); ++i) {
-        context_.host().shard(i).post([gate = gate_, left, go_on, i] {
+        context_.host().shard(i).post([gate = gate_, shard_done, i] {
             const auto running = gate->running[i];
             for (const auto& handshake : running) handshake->abort(Failure::shutdown);
-            if (left->fetch_sub(1, std::memory_order_acq_rel) == 1) go_on();
+            shard_done();
         });
     }
 }

@@ -4,6 +4,7 @@
 #include <boost/asio/post.hpp>
 #include <chrono>
 
+#include "core/last_of.h"
 #include "core/session_table.h"
 #include "server/gateway.h"
 
@@ -23,10 +24,8 @@ uint64_t steady_ms() {
 
 // What is returned is called once for each part, from any thread; the last call leads to `next`.
 std::function<void()> Gateway::after(size_t parts, void (Gateway::*next)()) {
-    return [this, next, left = std::make_shared<std::atomic<size_t>>(parts)] {
-        if (left->fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-        asio::post(stop_->io, [this, next] { (this->*next)(); });
-    };
+    return last_of(parts,
+                   [this, next] { asio::post(stop_->io, [this, next] { (this->*next)(); }); });
 }
 
 void Gateway::stop(asio::io_context& io, uint64_t drain_ms, std::function<void()> done) {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/last_of.h"
 #include "websocket/json/client.h"
 
 namespace trestle::websocket::json {
@@ -45,10 +46,7 @@ void Service::remove(Client& client) {
 }
 
 void Service::stop(uint64_t deadline_ms, const std::function<void()>& done) {
-    const auto left = std::make_shared<std::atomic<size_t>>(shards_.size());
-    const auto one_done = [left, done] {
-        if (left->fetch_sub(1) == 1) done();
-    };
+    const auto one_done = last_of(shards_.size(), done);
     for (size_t i = 0; i < shards_.size(); ++i) {
         Shard& shard = context_.host().shard(i);
         shard.post(
