@@ -23,7 +23,9 @@ struct SessionView {
     std::map<uint16_t, Stage> unacknowledged;             // the server's
     std::set<uint16_t> doubtful;  // answered, but who knows whether the server has read it
     std::set<std::string> filters;
-    const void* owner = nullptr;  // the last connection that had a CONNACK
+    const void* owner = nullptr;       // the last connection that had a CONNACK
+    std::set<const void*> unanswered;  // connections that have sent CONNECT and had none so far
+    bool taken_unseen = false;         // perhaps by one that ended without any
 };
 using SessionViews = std::map<std::string, SessionView>;
 
@@ -37,6 +39,13 @@ class Peer {
 
     Peer(World& world, SessionViews& sessions, const mqtt::ClientOptions& server)
         : world_(world), sessions_(sessions), server_(server) {}
+    ~Peer() {
+        if (session_ != nullptr && session_->unanswered.erase(this) != 0) {
+            session_->taken_unseen = true;
+        }
+    }
+    Peer(const Peer&) = delete;
+    Peer& operator=(const Peer&) = delete;
 
     /// The client has sent it. `changed`: not as a client would.
     void sent(std::string_view bytes, bool changed);

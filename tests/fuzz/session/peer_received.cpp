@@ -63,6 +63,8 @@ void Peer::received_connack(const Frame& frame) {
     Connack packet;
     must(!decode_connack(version_, frame, packet), "CONNACK decodes");
     must(!accepted_, "one CONNACK");
+    auto& unanswered = session().unanswered;
+    unanswered.erase(this);
     if (is_error(packet.reason)) {
         must(!packet.session_present, "no session present when refused [MQTT-3.2.2-6]");
         ended_ = true;
@@ -72,13 +74,19 @@ void Peer::received_connack(const Frame& frame) {
     must(!(clean_ && packet.session_present), "a clean start finds no session [MQTT-3.2.2-2]");
     accepted_ = true;
     resumed_ = packet.session_present;
-    if (version_ == Version::v31 && !clean_) {
-        // 3.1 does not tell whether there was a session.
-        resumed_ = true;
+    // 3.1 does not tell whether there was a session; and it may be one that another connection has
+    // begun anew, whose CONNACK nobody saw.
+    if (version_ == Version::v31 && !clean_) resumed_ = true;
+    if (version_ == Version::v31 || session().taken_unseen || !unanswered.empty()) {
         session().open.clear();
         session().unacknowledged.clear();
     }
-    if (!resumed_) session() = {};
+    session().taken_unseen = false;
+    if (!resumed_) {
+        SessionView begun;
+        begun.unanswered.swap(unanswered);
+        session() = std::move(begun);
+    }
     session().filters.merge(early_filters_);
     session().owner = this;
 }

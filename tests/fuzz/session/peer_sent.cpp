@@ -76,7 +76,10 @@ void Peer::sent_connect(const Frame& frame) {
     maximum_packet_size_ = p.maximum_packet_size.value_or(maximum_packet_size_);
     receive_maximum_ = p.receive_maximum.value_or(receive_maximum_);
     alias_maximum_ = p.topic_alias_maximum.value_or(0);
-    if (!client_id_.empty()) session_ = &sessions_[client_id_];
+    if (!client_id_.empty()) {
+        session_ = &sessions_[client_id_];
+        session_->unanswered.insert(this);
+    }
     if (packet.will) {
         world_.journal().note_sent(packet.will->topic, packet.will->payload, !changed_);
     }
