@@ -200,8 +200,8 @@ void apply_set(json& root, const std::string& assignment, ConfigFaults& faults) 
     walk.put(value_from(assignment.substr(at + 1)));
 }
 
-void apply_variables(json& root, std::vector<ConfigVariable> variables, ReplacedStrings& replaced,
-                     ConfigFaults& faults) {
+void apply_variables(json& root, const std::vector<ConfigVariable>& variables,
+                     ReplacedStrings& replaced, ConfigFaults& faults) {
     std::vector<std::pair<std::vector<std::string>, const ConfigVariable*>> ordered;
     for (const auto& variable : variables) {
         auto words = words_of(variable.name);

@@ -28,7 +28,7 @@ inline constexpr std::string_view kVariablePrefix = "TRESTLE__";
 /// `[` or `"` is JSON; any other is text, which may stand for a number or boolean (so it is noted
 /// in `replaced`). Parents are laid before children and list elements in order, however the
 /// variables are ordered.
-void apply_variables(nlohmann::json& root, std::vector<ConfigVariable> variables,
+void apply_variables(nlohmann::json& root, const std::vector<ConfigVariable>& variables,
                      ReplacedStrings& replaced, ConfigFaults& faults);
 
 }  // namespace trestle
