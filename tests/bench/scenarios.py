@@ -99,6 +99,7 @@ WORK = [
     ("bare ROUTER to DEALER and acknowledgements, window 100, 64 B", ("bare-acked", 64, JOBS, 100)),
     ("router, Trestle's own protocol, window 100, 64 B", ("native", 100)),
     ("router, the same, up to 50 jobs in a message", ("native", 100, 50)),
+    ("router, the same, window 1000, up to 100 jobs in a message", ("native", 1000, 100)),
 ]
 
 # The same work without a broker's work: what the machine itself needs. (name, program, arguments)
