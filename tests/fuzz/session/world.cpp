@@ -7,7 +7,8 @@
 
 namespace {
 
-uint64_t fake_now_ms = 1'000'000;
+constexpr uint64_t kBeginMs = 1'000'000;
+uint64_t fake_now_ms = kBeginMs;
 
 }  // namespace
 
@@ -115,6 +116,7 @@ void Journal::check_delivered(std::string_view topic, std::string_view payload) 
 }
 
 World::World(Input& input, size_t shards) : hub_(shards) {
+    fake_now_ms = kBeginMs;  // in a million worlds it would pass what the clock's type can hold
     std::vector<Shard*> all;
     for (size_t i = 0; i < shards; ++i) {
         shards_.push_back(std::make_unique<Shard>(hub_, static_cast<ShardIndex>(i)));
