@@ -14,6 +14,8 @@ constexpr int kPushHwm = 300;
 // More than a worker is ever given at once, heartbeats included.
 constexpr int kRouterHwm = 4096;
 constexpr int kLiveness = 3;
+// ZMTP tells it to the peer in 16 bits of tenths of a second.
+constexpr int64_t kLongestSilenceMs = 6'553'500;
 // A ping waits behind what a peer has not read yet. To cut off one that takes its time over jobs
 // would lose all that lies between; so there are none where messages are handed over for good, and
 // TCP's keep-alive finds the dead.
@@ -256,6 +258,12 @@ namespace {
 void check_router_options(const Settings& settings, FaultSink& faults) {
     if (settings.has("heartbeat_ms") && settings.integer("heartbeat_ms") == 0) {
         faults.fault("heartbeat_ms", "found 0, expected at least 1 for a router");
+    }
+    if (settings.has("heartbeat_ms") &&
+        settings.integer("heartbeat_ms") * settings.integer("liveness") > kLongestSilenceMs) {
+        faults.fault("heartbeat_ms", "found " + std::to_string(settings.integer("heartbeat_ms")) +
+                                         ", expected that, times liveness, to be at most " +
+                                         std::to_string(kLongestSilenceMs));
     }
     if (settings.integer("max_lease_ms") < settings.integer("lease_ms")) {
         faults.fault("max_lease_ms", "found " + std::to_string(settings.integer("max_lease_ms")) +

@@ -149,6 +149,9 @@ bool RouterEndpoint::offer(ShardIndex shard, const RoutePtr& route, std::string_
                            Delivery& delivery) {
     const std::lock_guard guard(mutex_);
     if (is_stopping() || !board_.has_free_worker(key)) return false;
+    // A full line keeps its place for others' services; another member may be idle.
+    const auto& line = static_cast<RouterLine&>(line_of(route, this->shard(shard).now_ms()));
+    if (!line.jobs.has_room_for(delivery.message().size() + key.size())) return false;
     take_job(shard, route, key, delivery);
     return true;
 }
@@ -158,8 +161,12 @@ void RouterEndpoint::take_job(ShardIndex shard, const RoutePtr& route, std::stri
     const uint64_t now_ms = this->shard(shard).now_ms();
     used_by(shard);
     auto& line = static_cast<RouterLine&>(line_of(route, now_ms));
+    using Offered = RouteAdmission::Offered;
     const auto offered = board_.offer({shard, now_ms}, line.jobs, key, delivery);
-    if (offered == RouteAdmission::Offered::waiting) need_timer_at(line.jobs.next_due_ms());
+    if (offered == Offered::dropped || offered == Offered::refused) {
+        respond_unqueued(delivery.message());
+    }
+    if (offered == Offered::waiting) need_timer_at(line.jobs.next_due_ms());
     need_timer_at(board_.next_due_ms());
 }
 

@@ -87,7 +87,7 @@ class RouterEndpoint final : public QueueingEndpoint, private JobBoard::Outside 
     [[nodiscard]] At here() const { return {home_index(), context_.home().now_ms()}; }
 
     // What they are told: router_out.cpp. The board's wishes come on any shard.
-    bool hand_out(JobBoard::Leases leases) override;
+    Handed hand_out(JobBoard::Leases leases) override;
     bool beat(const Worker& worker) override;
     void dismiss(const Worker& worker) override;
     void progress(const Job& job, JobBoard::Frames body) override;
@@ -96,11 +96,13 @@ class RouterEndpoint final : public QueueingEndpoint, private JobBoard::Outside 
     /// From the services, without the lock.
     Socket::Sent answer_for_service(const ClientAddress& client, bool is_final,
                                     JobBoard::Frames body);
-    bool send_jobs(JobBoard::Leases leases);
+    Socket::Sent send_jobs(JobBoard::Leases leases);
     void add_body(const Job& job, std::string& meta);
     void begin_request(const Lease& lease, std::string& tag);
     void send_head(std::string_view peer, std::string_view head);
     void respond(const Job& job, const EndWords& words, std::string_view payload);
+    /// To a request that got no place in its queue.
+    void respond_unqueued(const MessageView& message);
     [[nodiscard]] std::string meta_of(const Job& job) const;
     [[nodiscard]] std::string id_of(const Job& job) const;
     [[nodiscard]] WorkerReport report_of(const Worker& worker) const;

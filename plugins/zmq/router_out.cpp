@@ -46,13 +46,13 @@ void RouterEndpoint::add_body(const Job& job, std::string& meta) {
     frames_.insert(frames_.end(), body.parts.begin(), body.parts.begin() + body.count);
 }
 
-bool RouterEndpoint::send_jobs(JobBoard::Leases leases) {
+Socket::Sent RouterEndpoint::send_jobs(JobBoard::Leases leases) {
     std::string meta;
     if (leases.size() == 1) {
         std::string head;
         begin_request(*leases[0], head);
         add_body(*leases[0]->job, meta);
-        return socket_.send_parts(frames_) == Socket::Sent::yes;
+        return socket_.send_parts(frames_);
     }
     bundle_.clear();
     for (const Lease* lease : leases) {
@@ -61,16 +61,19 @@ bool RouterEndpoint::send_jobs(JobBoard::Leases leases) {
         bundle_.add(lease->tag, lease->job->attempts, frames_);
     }
     const std::string_view parts[] = {leases[0]->worker->peer, bundle_.head(), bundle_.frames()};
-    return socket_.send_parts(parts) == Socket::Sent::yes;
+    return socket_.send_parts(parts);
 }
 
-bool RouterEndpoint::hand_out(JobBoard::Leases leases) {
-    if (!socket_.is_open() || !send_jobs(leases)) return false;
+RouterEndpoint::Handed RouterEndpoint::hand_out(JobBoard::Leases leases) {
+    const auto sent = socket_.is_open() ? send_jobs(leases) : Socket::Sent::gone;
+    if (sent != Socket::Sent::yes) {
+        return sent == Socket::Sent::full ? Handed::full : Handed::gone;
+    }
     for (const Lease* lease : leases) {
         const Job& job = *lease->job;
         if (!job.client) count_sent(cell(), job.item.key, job.item.message->view(), job.item.qos);
     }
-    return true;
+    return Handed::yes;
 }
 
 bool RouterEndpoint::beat(const Worker& worker) {
@@ -122,10 +125,27 @@ void RouterEndpoint::respond(const Job& job, const EndWords& words, std::string_
                                 payload, context_.id()));
 }
 
+void RouterEndpoint::respond_unqueued(const MessageView& message) {
+    if (!ApplicationProperties(message.properties).response_topic()) return;
+    const EndWords words = words_for(JobEnd::dropped, false);
+    publish_later(make_response(message,
+                                {.status = words.status,
+                                 .reason = words.reason,
+                                 .attempts = 0,
+                                 .topic = message.topic,
+                                 .id = {}},
+                                {}, context_.id()));
+}
+
 void RouterEndpoint::progress(const Job& job, JobBoard::Frames body) {
     if (job.client) {
         // 0.1 has no parts of answers.
-        if (job.client->dialect != Dialect::mdp1) answer(*job.client, false, body);
+        if (job.client->dialect == Dialect::mdp1) return;
+        const bool is_lost =
+            job.client->has_gap || answer(*job.client, false, body) != Socket::Sent::yes;
+        if (!is_lost) return;
+        job.client->has_gap = true;
+        counters_.drop(cell(), DropReason::no_subscriber);
     } else if (!body.empty()) {
         respond(job, {"206", ""}, body.back());
     }
@@ -133,7 +153,9 @@ void RouterEndpoint::progress(const Job& job, JobBoard::Frames body) {
 
 void RouterEndpoint::ended(const Job& job, JobEnd end, JobBoard::Frames body) {
     if (job.client) {
-        if (end == JobEnd::replied) answer(*job.client, true, body);
+        if (end != JobEnd::replied) return;
+        if (job.client->has_gap) return counters_.drop(cell(), DropReason::no_subscriber);
+        answer(*job.client, true, body);
         return;
     }
     // A reply without a body is an acknowledgement and nothing else.

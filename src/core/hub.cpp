@@ -50,13 +50,14 @@ PublishResult HubShard::publish(const MessageView& message, Publisher& from,
     MatchResult& found = match(message.topic, from.last_match, large);
     if (found.taps) [[unlikely]]
         show(found, delivery);
-    if (!found.local.empty()) deliver_local(found, delivery);
-    if (!found.routes.empty()) offer_routes(found, delivery);
-    if (!found.shared.empty()) deliver_shared(found, delivery);
+    bool reaches_any = found.other_shards != 0;
+    if (!found.local.empty()) reaches_any |= deliver_local(found, delivery);
+    if (!found.routes.empty()) reaches_any |= offer_routes(found, delivery);
+    if (!found.shared.empty()) reaches_any |= deliver_shared(found, delivery);
     for (uint64_t rest = found.other_shards; rest != 0; rest &= rest - 1) {
         hand_over(static_cast<ShardIndex>(__builtin_ctzll(rest)), delivery, nullptr);
     }
-    if (found.nobody()) return {std::max(Outcome::no_subscriber, delivery.outcome_), false};
+    if (!reaches_any) return {std::max(Outcome::no_subscriber, delivery.outcome_), false};
     if (delivery.pending_) {
         delivery.own_share_.settle(delivery.outcome_);
         return {Outcome::accepted, true};
@@ -71,8 +72,10 @@ void HubShard::keep_retained(Delivery& delivery) {
     if (hub_.counters_.retained_refused != nullptr) hub_.counters_.retained_refused->add(index_);
 }
 
-void HubShard::deliver_local(MatchResult& found, Delivery& delivery) {
+// Whether there was anybody but the publisher itself, who does not want its own (No Local).
+bool HubShard::deliver_local(MatchResult& found, Delivery& delivery) {
     const Subscriber* self = delivery.from().self;
+    size_t without = 0;
     if (found.local.size() > 1) {
         forms_.begin();
         delivery.forms_ = &forms_;
@@ -85,12 +88,17 @@ void HubShard::deliver_local(MatchResult& found, Delivery& delivery) {
                 const IndexLock::Reader guard(hub_.lock_, index_);
                 any = match_without_no_local(found.topic(), hub_.index_, self, rest);
             }
-            if (any) local.subscriber->deliver(delivery, rest);
+            if (any) {
+                local.subscriber->deliver(delivery, rest);
+            } else {
+                ++without;
+            }
             continue;
         }
         local.subscriber->deliver(delivery, local.match);
     }
     delivery.forms_ = nullptr;  // the next message's forms take their place
+    return found.local.size() > without;
 }
 
 void HubShard::show(const MatchResult& found, const Delivery& delivery) {
@@ -99,11 +107,16 @@ void HubShard::show(const MatchResult& found, const Delivery& delivery) {
     }
 }
 
-void HubShard::offer_routes(const MatchResult& found, Delivery& delivery) {
+// Whether there was one that it could go to.
+bool HubShard::offer_routes(const MatchResult& found, Delivery& delivery) {
+    bool any = false;
     for (const auto& [route, key] : found.routes) {
         // Never back to where it came from.
-        if (route->to() != delivery.message().origin) hand_to_route(route, key, delivery);
+        if (route->to() == delivery.message().origin) continue;
+        hand_to_route(route, key, delivery);
+        any = true;
     }
+    return any;
 }
 
 void HubShard::hand_to_route(const RoutePtr& route, const std::string& key, Delivery& delivery) {

@@ -86,14 +86,14 @@ class HubShard {
     /// `memo` is the publisher's; a result that is too large for it is held by `large`.
     MatchResult& match(std::string_view topic, MatchPtr& memo, MatchPtr& large);
     void keep_retained(Delivery& delivery);
-    void deliver_local(MatchResult& match, Delivery& delivery);
-    void deliver_shared(const MatchResult& match, Delivery& delivery);
+    bool deliver_local(MatchResult& match, Delivery& delivery);
+    bool deliver_shared(const MatchResult& match, Delivery& delivery);
     void hand_to_route(const RoutePtr& route, const std::string& key, Delivery& delivery);
-    void give_to_next(const MatchResult::Shared& shared, Delivery& delivery);
+    bool give_to_next(const MatchResult::Shared& shared, Delivery& delivery);
     void give_to(const MatchResult::Shared& shared, size_t place, Delivery& delivery, bool final);
     void give_to_route(const MatchResult::Shared& shared, size_t place, Delivery& delivery);
     void deliver_targeted(const MatchResult& match, const SharedTarget& target, Delivery& delivery);
-    void offer_routes(const MatchResult& match, Delivery& delivery);
+    bool offer_routes(const MatchResult& match, Delivery& delivery);
     void show(const MatchResult& match, const Delivery& delivery);
     void hand_over(ShardIndex shard, const Delivery& delivery, const SharedTarget* to);
 

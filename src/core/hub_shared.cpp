@@ -32,13 +32,20 @@ void give_here(const SharedGroup& group, const SharedGroup::Client& client, Deli
 
 }  // namespace
 
-void HubShard::deliver_shared(const MatchResult& found, Delivery& delivery) {
-    for (size_t i = 0; i < found.shared.size(); ++i) give_to_next(found.shared_at(i), delivery);
+// Whether there was a member that it could go to.
+bool HubShard::deliver_shared(const MatchResult& found, Delivery& delivery) {
+    bool any = false;
+    for (size_t i = 0; i < found.shared.size(); ++i) {
+        any |= give_to_next(found.shared_at(i), delivery);
+    }
+    return any;
 }
 
-void HubShard::give_to_next(const MatchResult::Shared& shared, Delivery& delivery) {
+bool HubShard::give_to_next(const MatchResult::Shared& shared, Delivery& delivery) {
     const size_t place = shared.group.choose(shared.routes, delivery.message().origin);
-    if (place != SharedGroup::kNobody) give_to(shared, place, delivery, false);
+    if (place == SharedGroup::kNobody) return false;
+    give_to(shared, place, delivery, false);
+    return true;
 }
 
 void HubShard::give_to(const MatchResult::Shared& shared, size_t place, Delivery& delivery,
@@ -87,7 +94,10 @@ void HubShard::deliver_targeted(const MatchResult& found, const SharedTarget& ta
     }
     const SharedGroup& group = shared->group;
     const auto* client = group.client_at(target.place, target.member);
-    if (client == nullptr || client->who.shard != index_) return give_to_next(*shared, delivery);
+    if (client == nullptr || client->who.shard != index_) {
+        give_to_next(*shared, delivery);
+        return;
+    }
     if (!target.final && !group.is_ready(target.place)) {
         const size_t other = group.choose(shared->routes, delivery.message().origin);
         if (group.is_ready(other)) return give_to(*shared, other, delivery, true);
@@ -103,8 +113,7 @@ bool HubShard::pass_on(uint32_t group_number, const MessagePtr& message) {
     const auto shared = group_of(found, group_number);
     if (!shared) return false;
     Delivery delivery(message, kNobody, executor_);
-    give_to_next(*shared, delivery);
-    return true;
+    return give_to_next(*shared, delivery);
 }
 
 }  // namespace trestle

@@ -63,9 +63,6 @@ struct MatchResult {
     std::unique_ptr<std::vector<TapPtr>> taps;  ///< who looks at it; mostly nobody
 
     [[nodiscard]] std::string_view topic() const;
-    [[nodiscard]] bool nobody() const {
-        return local.empty() && routes.empty() && shared.empty() && other_shards == 0;
-    }
     [[nodiscard]] bool valid_for(std::string_view wanted, const SubscriptionIndex& index) const {
         return generation == index.generation(SubscriptionIndex::bucket_of(hash)) &&
                topic() == wanted;

@@ -71,6 +71,8 @@ class RouteAdmission {
     /// When `refuse_overdue` has to be called next.
     [[nodiscard]] uint64_t next_due_ms() const;
 
+    /// Whether a message of so many bytes, with its key, would get a place at once.
+    [[nodiscard]] bool has_room_for(size_t bytes) const { return fits(bytes) && waiters_.empty(); }
     [[nodiscard]] bool empty() const { return count_ == 0 && waiters_.empty(); }
     [[nodiscard]] size_t size() const { return count_; }
     [[nodiscard]] size_t bytes() const { return bytes_; }

@@ -216,7 +216,8 @@ void Gateway::set_routes(const Config& config, uint64_t drain_ms) {
     }
     route_configs_ = config.routes;
     routes_ = std::move(routes);
-    // Endpoints know a route before the hub sends it anything, and forget it after.
+    // An endpoint makes a route's queue when its first message comes; it lets go of a removed one
+    // when the hub sends nothing more.
     hub_.set_routes(routes_);
     for (size_t i = 0; i < endpoints_.size(); ++i) {
         const auto id = static_cast<EndpointId>(i + 1);

@@ -17,7 +17,7 @@ void put_report(const JobReport& report, std::string& properties) {
     if (!report.reason.empty()) put(writer, "trestle-reason", report.reason);
     put(writer, "trestle-attempts", std::to_string(report.attempts));
     put(writer, "trestle-topic", report.topic);
-    put(writer, "trestle-id", report.id);
+    if (!report.id.empty()) put(writer, "trestle-id", report.id);
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ struct JobReport {
     std::string_view reason;  ///< trestle-reason; empty: none
     uint32_t attempts = 0;    ///< trestle-attempts
     std::string_view topic;   ///< trestle-topic: where the job was published
-    std::string_view id;      ///< trestle-id: the same in each attempt
+    std::string_view id;      ///< trestle-id: the same in each attempt; empty: it is no job yet
 };
 
 /// To the Response Topic, with the Correlation Data; null when the request has no usable topic.

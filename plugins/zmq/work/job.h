@@ -136,7 +136,7 @@ struct Service {
     ReadyWorkers ready;
     size_t jobs = 0;  ///< all of them, leased ones too
     size_t workers = 0;
-    bool is_due = false;  ///< among those that the board is about to look at, or holds back
+    bool is_due = false;  ///< the board is about to look at it, or holds it back
 };
 
 }  // namespace trestle::zmq

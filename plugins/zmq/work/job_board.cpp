@@ -81,20 +81,27 @@ void JobBoard::look_at(Service& service) {
     due_.push_back(&service);
 }
 
-// At the end of every call from outside.
+// At the end of every call from outside. Services take turns; those that wait for bytes to come
+// back do so in a row of their own, the first of which is not passed by smaller jobs.
 void JobBoard::work_off(At at) {
-    while (!due_.empty() && !is_held_) {
-        Service& service = *due_.back();
-        due_.pop_back();
+    while (!is_held_) {
+        const bool again = may_have_room_ && !held_back_.empty();
+        auto& row = again ? held_back_ : due_;
+        if (row.empty()) return;
+        Service& service = *row.front();
+        row.pop_front();
         service.is_due = false;
-        hand_out_jobs(at, service);
+        if (!hand_out_jobs(at, service) && !std::exchange(service.is_due, true)) {
+            held_back_.insert(again ? held_back_.begin() : held_back_.end(), &service);
+        }
         if (service.jobs == 0 && service.workers == 0 && !service.is_due) {
             services_.erase(services_.find(service.name));
         }
     }
 }
 
-void JobBoard::hand_out_jobs(At at, Service& service) {
+// False: there are no bytes for the next one.
+bool JobBoard::hand_out_jobs(At at, Service& service) {
     while (!service.waiting.empty() && !service.ready.empty()) {
         Job& job = *service.waiting.begin();
         if (job.item.has_expired(at.now_ms)) {
@@ -103,20 +110,28 @@ void JobBoard::hand_out_jobs(At at, Service& service) {
             line.admit_waiters(at.shard, at.now_ms);
             continue;
         }
-        if (!has_room_for(job.item.size())) return hold_back(service);
+        if (!has_room_for(job.item.size())) {
+            may_have_room_ = false;
+            return false;
+        }
         Worker& worker = service.ready.front();
-        if (!hand_out_to(at, service, worker)) remove(at, worker);
+        switch (hand_out_to(at, service, worker)) {
+            case Outside::Handed::yes:
+                break;
+            case Outside::Handed::full:
+                // Until it is heard of, or the next heartbeat.
+                service.ready.erase(service.ready.iterator_to(worker));
+                break;
+            case Outside::Handed::gone:
+                remove(at, worker);
+        }
     }
+    return true;
 }
 
 bool JobBoard::has_room_for(size_t bytes) const {
-    return in_flight_bytes_ == 0 || in_flight_bytes_ + bytes <= rules_.max_in_flight_bytes;
-}
-
-// It stays due, so that it is neither forgotten nor entered twice.
-void JobBoard::hold_back(Service& service) {
-    service.is_due = true;
-    held_back_.push_back(&service);
+    return in_flight_bytes_ == 0 ||
+           (may_have_room_ && in_flight_bytes_ + bytes <= rules_.max_in_flight_bytes);
 }
 
 void JobBoard::count_in_flight(ShardIndex shard, const Job& job, int64_t change) {
@@ -126,12 +141,11 @@ void JobBoard::count_in_flight(ShardIndex shard, const Job& job, int64_t change)
         return;
     }
     in_flight_bytes_ -= job.item.size();
-    due_.insert(due_.end(), held_back_.begin(), held_back_.end());
-    held_back_.clear();
+    may_have_room_ = true;
 }
 
 // The jobs that stand first, as many as the worker takes in one message.
-bool JobBoard::hand_out_to(At at, Service& service, Worker& worker) {
+JobBoard::Outside::Handed JobBoard::hand_out_to(At at, Service& service, Worker& worker) {
     const size_t most = std::min(worker.bundle, worker.window - worker.holds);
     size_t bytes = 0;
     bundle_.clear();
@@ -144,19 +158,20 @@ bool JobBoard::hand_out_to(At at, Service& service, Worker& worker) {
         bundle_.push_back(&new_lease(job, worker));
         if (bundle_.size() == most) break;
     }
-    if (!outside_.hand_out(bundle_)) {
+    const auto handed = outside_.hand_out(bundle_);
+    if (handed != Outside::Handed::yes) {
         for (Lease* lease : bundle_) {
             --lease->job->attempts;
             free_lease(*lease);
         }
-        return false;
+        return handed;
     }
     // Workers take turns.
     service.ready.erase(service.ready.iterator_to(worker));
     if (worker.has_room()) service.ready.push_back(worker);
     for (Lease* lease : bundle_) begin_lease(at, *lease);
     for (Lease* lease : bundle_) lease->job->line.admit_waiters(at.shard, at.now_ms);
-    return true;
+    return handed;
 }
 
 void JobBoard::begin_lease(At at, Lease& lease) {

@@ -73,9 +73,10 @@ class JobBoard {
     class Outside {
      public:
         virtual ~Outside() = default;
-        /// Sends jobs to the leases' worker, which is one, in one message. False: it cannot be
-        /// reached, and leaves.
-        virtual bool hand_out(Leases leases) = 0;
+        /// Sends jobs to the leases' worker, which is one, in one message. `full`: nothing more for
+        /// now; `gone`: it cannot be reached, and leaves.
+        enum class Handed : uint8_t { yes, full, gone };
+        virtual Handed hand_out(Leases leases) = 0;
         /// Sends a heartbeat. False: it cannot be reached, and leaves.
         virtual bool beat(const Worker& worker) = 0;
         /// Tells a worker to go; it leaves.
@@ -183,11 +184,10 @@ class JobBoard {
     Service& service_named(std::string_view name);
     void look_at(Service& service);
     void work_off(At at);
-    void hand_out_jobs(At at, Service& service);
-    bool hand_out_to(At at, Service& service, Worker& worker);
+    bool hand_out_jobs(At at, Service& service);
+    Outside::Handed hand_out_to(At at, Service& service, Worker& worker);
     void begin_lease(At at, Lease& lease);
     [[nodiscard]] bool has_room_for(size_t bytes) const;
-    void hold_back(Service& service);
     void count_in_flight(ShardIndex shard, const Job& job, int64_t change);
     void show(Job& job);
     void take_back(At at, Job& job, uint64_t delay_ms);
@@ -222,8 +222,10 @@ class JobBoard {
     JobsByDeadline by_deadline_;
     JobsByDelay by_delay_;
     LeasesByDue by_due_;
-    std::vector<Service*> due_;
-    std::vector<Service*> held_back_;  // until bytes come back
+    // A service is in one of these at most, and then `is_due`.
+    std::deque<Service*> due_;
+    std::deque<Service*> held_back_;  // until bytes come back, and then before the others
+    bool may_have_room_ = true;       // false: not even for the first one that is held back
     size_t in_flight_bytes_ = 0;
     std::vector<Lease*> bundle_;  // kept for its memory
     bool is_held_ = false;        // nothing is handed out

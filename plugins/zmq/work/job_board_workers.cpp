@@ -220,7 +220,11 @@ void JobBoard::beat(At at) {
         Worker& worker = (next++)->second;
         const bool is_silent = worker.holds == 0 && worker.heard_ms + silence_ms <= at.now_ms;
         if (is_silent) outside_.dismiss(worker);
-        if (is_silent || !outside_.beat(worker)) remove(at, worker);
+        if (is_silent || !outside_.beat(worker)) {
+            remove(at, worker);
+        } else if (!worker.in_ready.is_linked()) {
+            give_room(worker);  // its pipe was full
+        }
     }
 }
 

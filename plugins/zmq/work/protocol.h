@@ -20,7 +20,8 @@ struct ClientAddress {
     std::string peer;                   ///< routing id
     std::vector<std::string> envelope;  ///< frames before the header, for a REQ socket
     Dialect dialect = Dialect::mdp1;
-    std::string service;  ///< as the client named it
+    std::string service;   ///< as the client named it
+    bool has_gap = false;  ///< part of the answer was lost: so is the rest, or it would look whole
 };
 
 }  // namespace trestle::zmq

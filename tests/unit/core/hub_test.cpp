@@ -228,6 +228,20 @@ TEST(MatchCache, RemembersThousandsOfTopicsAndForgetsTheRest) {
     EXPECT_GT(found, MatchCache::kMostTopics / 2);
 }
 
+TEST(Hub, WhoDoesNotWantItsOwnIsNobody) {
+    World world(1);
+    FakeSubscriber own;
+    world[0].subscribe(own, "a", {.no_local = true});
+    Publisher publisher;
+    publisher.self = &own;
+    EXPECT_EQ(world[0].publish(message("a"), publisher).outcome, Outcome::no_subscriber);
+    FakeSubscriber other;
+    world[0].subscribe(other, "a", {});
+    EXPECT_EQ(world[0].publish(message("a"), publisher).outcome, Outcome::accepted);
+    EXPECT_EQ(own.got.size(), 0u);
+    EXPECT_EQ(other.got.size(), 1u);
+}
+
 TEST(Hub, ALargeAudienceGetsEveryMessageOnce) {
     World world(1);
     std::vector<std::unique_ptr<FakeSubscriber>> subscribers;
@@ -305,7 +319,7 @@ TEST_F(HubRoutes, NothingGoesBackToWhereItCameFrom) {
     world_.hub.set_routes({make_route("r", "a/{x}", "k.{x}", kWorkers, workers_, books_)});
     MessageView view = message("a/1");
     view.origin = kWorkers;
-    world_[0].publish(view, publisher_);
+    EXPECT_EQ(world_[0].publish(view, publisher_).outcome, Outcome::no_subscriber);
     EXPECT_THAT(workers_.got, IsEmpty());
     EXPECT_EQ(books_.ledger.matched->value(), 0u);
 }
@@ -450,9 +464,8 @@ TEST(HubProperty, EverybodyGetsExactlyWhatTheySubscribedTo) {
                 Qos qos = Qos::at_most_once;
                 for (const auto& [f, options] : receiver.subscriptions) {
                     if (!filter_matches(f, topic)) continue;
-                    anybody = true;
                     if (options.no_local && &receiver == &client) continue;
-                    any = true;
+                    any = anybody = true;
                     qos = std::max(qos, options.qos);
                     if (options.subscription_id != 0) ids.insert(options.subscription_id);
                 }

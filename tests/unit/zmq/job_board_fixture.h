@@ -29,21 +29,22 @@ class Outcomes final : public AckReceiver {
 /// Remembers what the board wants to be sent.
 class Recorder final : public JobBoard::Outside {
  public:
-    struct Handed {
+    struct HandedJob {
         std::string peer;
         uint64_t tag;
         std::string payload;
         uint32_t attempt;
     };
-    bool hand_out(JobBoard::Leases leases) override {
-        if (unreachable.contains(leases[0]->worker->peer)) return false;
+    Handed hand_out(JobBoard::Leases leases) override {
+        if (unreachable.contains(leases[0]->worker->peer)) return Handed::gone;
+        if (not_reading.contains(leases[0]->worker->peer)) return Handed::full;
         messages.push_back(leases.size());
         for (const Lease* lease : leases) {
             handed.push_back({lease->worker->peer, lease->tag,
                               std::string(lease->job->item.message->view().payload),
                               lease->job->attempts});
         }
-        return true;
+        return Handed::yes;
     }
     bool beat(const Worker& worker) override {
         beats.push_back(worker.peer);
@@ -55,11 +56,12 @@ class Recorder final : public JobBoard::Outside {
         ends.emplace_back(job.item.message->view().payload, end);
     }
 
-    std::vector<Handed> handed;
+    std::vector<HandedJob> handed;
     std::vector<size_t> messages;  ///< how many jobs were in each
     std::vector<std::string> beats, dismissed;
     std::vector<std::pair<std::string, JobEnd>> ends;
     std::set<std::string> unreachable;
+    std::set<std::string> not_reading;  ///< their pipe is full
     int progressed = 0;
 };
 

@@ -199,37 +199,6 @@ TEST_F(JobBoardTest, LargeJobsGoOneByOne) {
     EXPECT_EQ((std::vector<size_t>{1, 1, 2}), outside_.messages);
 }
 
-TEST_F(JobBoardTest, BytesWithWorkersAreBounded) {
-    rules_.max_in_flight_bytes = 1000;
-    JobBoard board(rules_, outside_, {}, 1);
-    JobLine line(board, nullptr, options_, books_.ledger);
-    const auto ask = [&](size_t size) {
-        MessageView view;
-        const std::string payload(size, 'x');
-        view.payload = payload;
-        Delivery delivery(Message::copy_of(view), publisher_, executor_);
-        books_.ledger.matched->add(0);
-        auto client = std::make_unique<ClientAddress>();
-        client->service = "s";
-        board.request(at(), line, std::move(client), delivery);
-    };
-    board.join(at(), {.peer = "a", .service = "s", .window = 9, .bundle = 9});
-    for (const size_t size : {600, 300, 200, 5000, 10}) ask(size);
-    ASSERT_EQ(2U, outside_.handed.size());
-    const auto answer = [&](size_t i) {
-        board.reply(at(), *board.find("a"), outside_.handed[i].tag, {});
-    };
-    answer(0);
-    EXPECT_EQ(3U, outside_.handed.size());
-    answer(1);
-    EXPECT_EQ(3U, outside_.handed.size()) << "larger than all: it goes alone";
-    answer(2);
-    EXPECT_EQ(4U, outside_.handed.size());
-    answer(3);
-    EXPECT_EQ(5U, outside_.handed.size());
-    board.drop_line(at(), line, DropReason::shutdown);
-}
-
 TEST_F(JobBoardTest, WhatWasNotTriedCostsNoAttempt) {
     worker("a");
     publish("t/1", "x");
