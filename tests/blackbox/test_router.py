@@ -334,6 +334,18 @@ def test_request_and_response(gateway, raw, worker):
     check_books(one)
 
 
+def test_a_request_that_finds_no_place_is_answered_too(gateway, raw):
+    rule = {**WORK, "queue": {"max_messages": 1, "when_full": "drop_newest"}}
+    one = gateway(endpoints={"workers": {"socket": "router"}}, routes=[rule])
+    device = raw(one.port)
+    device.connect()
+    device.subscribe("answers/d1")
+    for packet_id, what in enumerate((b"c-1", b"c-2"), 1):
+        device.publish("work/1", what, 1, packet_id=packet_id,
+                       props=b"\x08" + b"\x00\x0aanswers/d1" + b"\x09" + b"\x00\x03" + what)
+    answer = device.expect_message()
+    assert answer.payload == b"" and "503" in repr(answer.props) and "c-2" in repr(answer.props)
+    check_books(one)
 
 
 def test_a_route_that_is_removed_drains(gateway, raw, worker):

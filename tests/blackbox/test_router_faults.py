@@ -243,3 +243,56 @@ def test_descriptors_run_out(start, raw, context):
     resource.prlimit(one.process.pid, resource.RLIMIT_NOFILE, (used + 100, most))
     worker.close()
     still_works(one, raw, context)
+
+
+def test_who_misses_part_of_an_answer_gets_no_end_of_it(start, context):
+    """Or it would take what it has for the whole; what is left out is counted."""
+    one = start(send_hwm=10)
+    worker = Worker(context, one.address("workers"), b"encode", version=2, heartbeat=0.1)
+    client = context.socket(zmq.DEALER)
+    client.rcvhwm, client.rcvbuf, client.linger = 1, 4096, 0
+    client.connect(one.address("workers"))
+    client.send_multipart([b"MDPC02", b"\x01", b"encode", b"go"])
+    assert worker.recv() == [b"go"]
+    sent = 0
+    lost = lambda: one.metric("trestle_messages_dropped_total", endpoint="workers",  # noqa: E731
+                              reason="no_subscriber")
+    while lost() == 0:
+        for _ in range(100):
+            worker.partial(b"%06d" % sent + b"x" * 4000)
+            sent += 1
+    kept = []
+    while client.poll(500):
+        kept.append(client.recv_multipart()[1:4:2])
+    worker.reply(b"the end")
+    one.wait_metric(1, "trestle_zmq_requests_total", endpoint="workers", outcome="acked")
+    while client.poll(500):
+        kept.append(client.recv_multipart()[1:4:2])
+    assert [kind for kind, _ in kept] == [b"\x02"] * len(kept)
+    assert [int(body[:6]) for _, body in kept] == list(range(len(kept)))
+    one.wait_metric(sent + 1 - len(kept), "trestle_messages_dropped_total", endpoint="workers",
+                    reason="no_subscriber")
+
+
+def test_a_pipe_too_small_for_the_window_costs_no_worker(start, raw, context):
+    """It is given what fits, and more as it answers."""
+    one = start(send_hwm=20)
+    worker = context.socket(zmq.DEALER)
+    worker.linger = 0
+    worker.connect(one.address("workers"))
+    worker.send_multipart([b"TRW1\x01" + struct.pack(">I", 500), b"encode"])
+    device = raw(one.port)
+    device.connect()
+    jobs = 300
+    device.send(*(publish(V5, f"work/{i}", b"%d" % i, 1, i + 1) for i in range(jobs)))
+    done = set()
+    while len(done) < jobs:
+        head, *body = worker.recv_multipart()
+        if head[4] == 0x82:
+            assert head[13:] == b"\0\0\0\1", "the first attempt"
+            done.add(body[-1])
+            worker.send(b"TRW1\x03" + head[5:13])
+        else:
+            worker.send(b"TRW1\x09")
+    for _ in range(jobs):
+        assert device.expect(PUBACK).reason(V5) == 0

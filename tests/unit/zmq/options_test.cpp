@@ -53,6 +53,15 @@ TEST(ZmqOptions, WhoTakesItsTimeOverJobsIsNotPinged) {
     EXPECT_EQ(21, pinged.heartbeat_timeout_ms);
 }
 
+TEST(ZmqOptions, ARoutersSilenceIsWhatZmtpCanTell) {
+    const auto silent = [](int64_t heartbeat_ms) {
+        return settings_for("router", {{"heartbeat_ms", heartbeat_ms}, {"liveness", int64_t{10}}});
+    };
+    EXPECT_TRUE(check(silent(600'000)).faults.empty());
+    EXPECT_EQ("heartbeat_ms", only_fault(settings_for("router", {{"heartbeat_ms", int64_t{600'000}},
+                                                                 {"liveness", int64_t{11}}})));
+}
+
 TEST(ZmqOptions, AnAddressIsNeeded) {
     EXPECT_EQ("", only_fault(settings_for("pub", {{"bind", List{}}})));
     EXPECT_TRUE(check(settings_for("pub", {{"bind", List{}}, {"connect", List{"tcp://a:1"}}}))
