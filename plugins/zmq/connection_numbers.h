@@ -4,6 +4,7 @@
 
 #include <zmq.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <unordered_map>
 
@@ -30,6 +31,11 @@ class ConnectionNumbers {
     [[nodiscard]] uint64_t of(uint32_t descriptor) const {
         const auto found = numbers_.find(descriptor);
         return found == numbers_.end() ? 0 : found->second;
+    }
+    /// Whether this is so for the numbers of all connections that are open.
+    template <class F>
+    [[nodiscard]] bool all_of(F&& holds) const {
+        return std::ranges::all_of(numbers_, [&](const auto& one) { return holds(one.second); });
     }
 
  private:

@@ -48,7 +48,7 @@ std::string ZmqEndpoint::not_ready() const {
     return is_open_.load(std::memory_order_relaxed) ? "" : "the ZeroMQ socket is not open";
 }
 
-void ZmqEndpoint::set_options() {
+void ZmqEndpoint::set_options(int type) {
     socket_.set(ZMQ_SNDHWM, options_.send_hwm);
     socket_.set(ZMQ_RCVHWM, options_.receive_hwm);
     socket_.set(ZMQ_LINGER, 0);  // until `close` knows better
@@ -65,6 +65,8 @@ void ZmqEndpoint::set_options() {
         socket_.set(ZMQ_HEARTBEAT_TIMEOUT, options_.heartbeat_timeout_ms);
         socket_.set(ZMQ_HEARTBEAT_TTL, options_.heartbeat_timeout_ms);
     }
+    // From the first one on all subscriptions and their ends are told, whoever else has the same.
+    if (type == ZMQ_XPUB) socket_.set(ZMQ_XPUB_VERBOSER, 1);
     socket_.set(ZMQ_RECONNECT_IVL, kReconnectMs);
     socket_.set(ZMQ_RECONNECT_IVL_MAX, kLongestReconnectMs);
     // A frame that is a little too large is counted and dropped alone; libzmq ends the connection
@@ -75,7 +77,7 @@ void ZmqEndpoint::set_options() {
 
 void ZmqEndpoint::open(int type) {
     socket_ = Socket(zmq_, type);
-    set_options();
+    set_options(type);
     monitor_ = std::make_unique<Monitor>(
         context_.home(), zmq_, socket_, static_cast<uint64_t>(options_.handshake_timeout_ms),
         Monitor::Events{[this](size_t count) {

@@ -46,6 +46,11 @@ class ZmqEndpoint : public Endpoint {
     [[nodiscard]] uint64_t connection_of(int descriptor) {
         return monitor_ ? monitor_->connection_of(descriptor) : 0;
     }
+    /// Whether this is so for the numbers of all connections that are open. On the home shard.
+    template <class F>
+    [[nodiscard]] bool all_connections(F&& holds) {
+        return !monitor_ || monitor_->connections().all_of(holds);
+    }
     /// Closes the socket, lets it send what it holds for as long as linger and deadline allow, then
     /// calls `done`. The caller holds the lock, if there is one.
     void close(uint64_t deadline_ms, std::function<void()> done);
@@ -68,7 +73,7 @@ class ZmqEndpoint : public Endpoint {
     Socket socket_;
 
  private:
-    void set_options();
+    void set_options(int type);
     void finish_close();
 
     const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

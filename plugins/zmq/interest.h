@@ -1,11 +1,18 @@
-// What the subscribers of a pub endpoint have asked for, from what its XPUB socket tells.
+// What the subscribers of a pub endpoint have asked for: who asks for which prefix.
 //
-// Up to a limit prefixes are listed. While there are more, every key counts as wanted, and libzmq
-// alone sorts out who gets what. Guarded by its endpoint.
+// Kept by asker, so that nobody can take back what another has asked for: libzmq also tells of
+// unsubscriptions by peers that never had the subscription. Up to limits prefixes are listed. While
+// somebody has asked for more, every key counts as wanted, and libzmq alone sorts out who gets
+// what: to hand over what nobody wants is harmless, to withhold is not. Guarded by its endpoint.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <string>
 #include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
 
 #include "zmq/prefix_map.h"
 
@@ -13,21 +20,69 @@ namespace trestle::zmq {
 
 class Interest {
  public:
+    using Asker = uint64_t;
+
     static constexpr size_t kMostBytes = 64u << 20;
+    /// Askers of all prefixes together, as a multiple of the most prefixes.
+    static constexpr size_t kAskersEach = 10;
 
     explicit Interest(size_t most_prefixes) : most_(most_prefixes) {}
 
-    /// Somebody asks for this prefix; the same one may be told several times.
-    void add(std::string_view prefix) {
-        if (prefixes_.size() < most_ && prefixes_.bytes() < kMostBytes) {
-            prefixes_.insert(prefix, {});
-        } else if (!prefixes_.contains(prefix)) {
+    /// Asks for this prefix; to say so again changes nothing.
+    void add(Asker asker, std::string_view prefix) {
+        Asked& asked = askers_[asker];
+        Entry* entry = prefixes_.find(prefix);
+        if (entry != nullptr && asked.listed.contains(entry)) return;
+        if (!has_room(entry == nullptr)) {
+            ++asked.unlisted;
             ++beyond_;
+            return;
+        }
+        if (entry == nullptr) {
+            prefixes_.insert(prefix, 0);
+            entry = prefixes_.find(prefix);
+        }
+        list(asked, *entry);
+    }
+
+    /// Asks for it no longer; nothing happens when it did not. True: now nobody does.
+    bool remove(Asker asker, std::string_view prefix) {
+        const auto found = askers_.find(asker);
+        if (found == askers_.end()) return false;
+        Asked& asked = found->second;
+        Entry* entry = prefixes_.find(prefix);
+        bool was_last = false;
+        if (entry != nullptr && asked.listed.erase(entry) != 0) {
+            was_last = release(*entry);
+        } else if (asked.unlisted > 0) {  // one of those, as far as can be known
+            --asked.unlisted;
+            --beyond_;
+        }
+        if (asked.listed.empty() && asked.unlisted == 0) askers_.erase(found);
+        return was_last;
+    }
+
+    /// Asks for nothing any more. Calls `gone(prefix)` for what now nobody asks for.
+    template <class F>
+    void leave(Asker asker, F&& gone) {
+        auto one = askers_.extract(asker);
+        if (one.empty()) return;
+        beyond_ -= one.mapped().unlisted;
+        for (Entry* entry : one.mapped().listed) {
+            if (entry->second == 1) gone(entry->first);
+            release(*entry);
         }
     }
-    /// Nobody asks for it any more.
-    void remove(std::string_view prefix) {
-        if (!prefixes_.erase(prefix) && beyond_ > 0) --beyond_;
+
+    /// What `from` has asked for, `to` has.
+    void hand_on(Asker from, Asker to) {
+        auto one = askers_.extract(from);
+        if (one.empty()) return;
+        Asked& asked = askers_[to];
+        asked.unlisted += one.mapped().unlisted;
+        for (Entry* entry : one.mapped().listed) {
+            if (!asked.listed.insert(entry).second) release(*entry);
+        }
     }
 
     /// Whether somebody wants messages whose first frame this is, or begins like this as far as the
@@ -39,14 +94,39 @@ class Interest {
     [[nodiscard]] bool contains(std::string_view prefix) const {
         return prefixes_.contains(prefix);
     }
-    /// Different prefixes, those beyond the limit not counted.
+    [[nodiscard]] bool has(Asker asker) const { return askers_.contains(asker); }
+    /// Different prefixes, those beyond the limits not counted.
     [[nodiscard]] size_t size() const { return prefixes_.size(); }
 
  private:
-    struct Nothing {};
+    using Entry = std::pair<const std::string, size_t>;  // a prefix, and how many ask for it
+    struct Asked {
+        std::unordered_set<Entry*> listed;
+        size_t unlisted = 0;  // perhaps too many, if it says things twice
+    };
+
+    [[nodiscard]] bool has_room(bool is_new) const {
+        if (asks_ >= most_ * kAskersEach) return false;
+        return !is_new || (prefixes_.size() < most_ && prefixes_.bytes() < kMostBytes);
+    }
+    void list(Asked& asked, Entry& entry) {
+        asked.listed.insert(&entry);
+        ++entry.second;
+        ++asks_;
+    }
+    // True: it was the last one.
+    bool release(Entry& entry) {
+        --asks_;
+        if (--entry.second != 0) return false;
+        prefixes_.erase(entry.first);
+        return true;
+    }
+
     size_t most_;
-    PrefixMap<Nothing> prefixes_;
-    size_t beyond_ = 0;  // not listed; perhaps too many, if prefixes are told several times
+    PrefixMap<size_t> prefixes_;
+    std::unordered_map<Asker, Asked> askers_;
+    size_t asks_ = 0;    // listed, of all askers
+    size_t beyond_ = 0;  // not listed
 };
 
 }  // namespace trestle::zmq

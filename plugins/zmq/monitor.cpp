@@ -77,13 +77,17 @@ void Monitor::report() {
 }
 
 uint64_t Monitor::connection_of(int descriptor) {
+    return connections().of(static_cast<uint32_t>(descriptor));
+}
+
+const ConnectionNumbers& Monitor::connections() {
     drain();
     if (!closed_.empty() || has_stopped_ || told_peers_ != count_.peers()) {
         home_.post([this, alive = std::weak_ptr(alive_)] {
             if (!alive.expired()) report();
         });
     }
-    return numbers_.of(static_cast<uint32_t>(descriptor));
+    return numbers_;
 }
 
 void Monitor::arm_timer() {

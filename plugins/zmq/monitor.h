@@ -30,6 +30,8 @@ class Monitor {
     /// The number of the connection that has this descriptor now; 0: none. Calls nobody back on
     /// the same stack.
     uint64_t connection_of(int descriptor);
+    /// Those that are open now. Calls nobody back on the same stack either.
+    const ConnectionNumbers& connections();
 
  private:
     void read();

@@ -43,6 +43,15 @@ class PrefixMap {
         return true;
     }
 
+    /// Stays where it is until it is erased; null when there is none.
+    const std::pair<const std::string, T>* find(std::string_view prefix) const {
+        const auto at = values_.find(Hashed{prefix, hash_of(prefix)});
+        return at == values_.end() ? nullptr : &*at;
+    }
+    std::pair<const std::string, T>* find(std::string_view prefix) {
+        return const_cast<std::pair<const std::string, T>*>(std::as_const(*this).find(prefix));
+    }
+
     /// Calls `visit(prefix, value)` for the prefixes of `key`, the shortest first, until it answers
     /// true; tells whether it did.
     template <class F>
@@ -57,9 +66,7 @@ class PrefixMap {
         return any_of(key, [](const auto&...) { return true; });
     }
 
-    [[nodiscard]] bool contains(std::string_view prefix) const {
-        return values_.find(Hashed{prefix, hash_of(prefix)}) != values_.end();
-    }
+    [[nodiscard]] bool contains(std::string_view prefix) const { return find(prefix) != nullptr; }
     [[nodiscard]] size_t size() const { return values_.size(); }
     [[nodiscard]] bool empty() const { return values_.empty(); }
     [[nodiscard]] size_t longest() const { return lengths_.empty() ? 0 : lengths_.back().first; }

@@ -10,9 +10,6 @@ namespace trestle::zmq {
 
 namespace {
 
-// Of what subscribers send, per turn.
-constexpr size_t kBatch = 1024;
-
 uint64_t wall_clock_us() {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     return static_cast<uint64_t>(
@@ -29,6 +26,9 @@ PubEndpoint::PubEndpoint(EndpointContext& context, Context& zmq, EndpointOptions
       snapshot_timer_(
           context.home().timers(), [](void* self) { static_cast<PubEndpoint*>(self)->replay(); },
           this),
+      settling_timer_(
+          context.home().timers(), [](void* self) { static_cast<PubEndpoint*>(self)->settle(); },
+          this),
       subscriptions_(context.host().metrics().gauge(
           "trestle_zmq_subscriptions", "Different prefixes that subscribers have asked for",
           {{"endpoint", context.name()}})),
@@ -43,7 +43,6 @@ PubEndpoint::PubEndpoint(EndpointContext& context, Context& zmq, EndpointOptions
 void PubEndpoint::start() {
     const std::lock_guard guard(mutex_);
     open(ZMQ_XPUB);
-    ask_for_all_subscriptions();
 }
 
 void PubEndpoint::set_routes(const std::vector<RoutePtr>& routes, uint64_t /*drain_ms*/) {
@@ -53,12 +52,6 @@ void PubEndpoint::set_routes(const std::vector<RoutePtr>& routes, uint64_t /*dra
     const std::lock_guard guard(mutex_);
     has_snapshots_ =
         std::ranges::any_of(routes_, [](const auto& route) { return route->options().snapshot; });
-    ask_for_all_subscriptions();
-}
-
-// Without it, a subscription is told of only when it is the first to its prefix.
-void PubEndpoint::ask_for_all_subscriptions() {
-    if (socket_.is_open()) socket_.set(ZMQ_XPUB_VERBOSE, has_snapshots_ ? 1 : 0);
 }
 
 void PubEndpoint::accept(ShardIndex shard, const RoutePtr& route, std::string_view key,
@@ -87,7 +80,7 @@ PubEndpoint::Fate PubEndpoint::hand_over(ShardIndex shard, const Route& route, s
     if (wants_meta()) {
         {
             const std::lock_guard guard(mutex_);
-            if (!is_wanted(key, message.payload)) return leave_out(key);
+            if (!is_wanted(key, message.payload)) return leave_out(route, key, message);
         }
         meta = write_meta({.message = message,
                            .qos = qos,
@@ -98,16 +91,23 @@ PubEndpoint::Fate PubEndpoint::hand_over(ShardIndex shard, const Route& route, s
     }
     const std::lock_guard guard(mutex_);
     if (!socket_.is_open()) return Fate::closed;
-    if (!is_wanted(key, message.payload)) return leave_out(key);
-    // From now on its subscribers know better than the retained store.
-    if (route.options().snapshot && !message.retain) retained().overtake(message.topic);
+    if (!is_wanted(key, message.payload)) return leave_out(route, key, message);
+    overtake(route, message);
     const bool is_sent = options_.frames.has_sequence ? send_numbered(key, message, std::move(meta))
                                                       : send(key, message, meta);
     return is_sent ? Fate::sent : Fate::closed;
 }
 
-// It counts all the same: who was away shall see that it has missed something.
-PubEndpoint::Fate PubEndpoint::leave_out(std::string_view key) {
+// From now on there is something newer than what the retained store has.
+void PubEndpoint::overtake(const Route& route, const MessageView& message) {
+    if (route.options().snapshot && !message.retain) retained().overtake(message.topic);
+}
+
+// It counts all the same: who was away shall see that it has missed something, and not get what is
+// older instead.
+PubEndpoint::Fate PubEndpoint::leave_out(const Route& route, std::string_view key,
+                                         const MessageView& message) {
+    overtake(route, message);
     if (options_.frames.has_sequence) sequences_.next(key, wall_clock_us());
     return Fate::unwanted;
 }
@@ -140,41 +140,9 @@ void PubEndpoint::leave_unwanted(ShardIndex shard, const Route& route, Delivery&
     if (policy == NoReceiver::report) delivery.worsen(Outcome::no_receiver);
 }
 
-// Subscriptions come as messages, and those that nobody reads would pile up in libzmq for ever.
-bool PubEndpoint::see_to_socket(ShardIndex shard) {
-    if (!socket_.is_open()) return false;
-    Frame frame;
-    for (size_t i = 0; i < kBatch; ++i) {
-        if (!socket_.receive(frame)) {
-            if ((socket_.events() & ZMQ_POLLIN) == 0) return false;
-            continue;
-        }
-        const auto bytes = frame.bytes();
-        if (!bytes.empty() && (bytes[0] == 0 || bytes[0] == 1) && !frame.has_more()) {
-            on_subscription(shard, bytes);
-        } else if (!frame.has_more()) {
-            // Subscribers have nothing to say; the message ends here.
-            counters_.protocol_errors->add(shard);
-        }
-    }
-    return true;
-}
-
-void PubEndpoint::on_subscription(ShardIndex shard, std::string_view message) {
-    const auto before = static_cast<int64_t>(interest_.size());
-    const std::string_view prefix = message.substr(1);
-    if (message[0] == 1) {
-        interest_.add(prefix);
-        if (has_snapshots_) ask_for_snapshot(shard, std::string(prefix));
-    } else {
-        interest_.remove(prefix);
-        requests_.forget(std::string(prefix));
-    }
-    subscriptions_.add(shard, static_cast<int64_t>(interest_.size()) - before);
-}
-
 void PubEndpoint::stop(uint64_t deadline_ms, std::function<void()> done) {
     snapshot_timer_.cancel();
+    settling_timer_.cancel();
     walk_.reset();
     const std::lock_guard guard(mutex_);
     close(deadline_ms, std::move(done));

@@ -8,6 +8,8 @@
 
 #include <optional>
 #include <string>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "zmq/interest.h"
@@ -31,18 +33,27 @@ class PubEndpoint final : public SendingEndpoint {
     enum class Fate : uint8_t { sent, unwanted, closed };
 
     bool see_to_socket(ShardIndex shard) override;
+    void on_connection_closed(uint64_t connection) override;
     static void leave_unwanted(ShardIndex shard, const Route& route, Delivery& delivery);
     Fate hand_over(ShardIndex shard, const Route& route, std::string_view key,
                    const Delivery& delivery, Qos qos);
     // All of these under the lock.
-    Fate leave_out(std::string_view key);
+    void overtake(const Route& route, const MessageView& message);
+    Fate leave_out(const Route& route, std::string_view key, const MessageView& message);
     bool send_numbered(std::string_view key, const MessageView& message, std::string meta);
     /// Subscribers choose by the beginning of the first frame.
     [[nodiscard]] bool is_wanted(std::string_view key, std::string_view payload) const;
-    void on_subscription(ShardIndex shard, std::string_view message);
 
-    void ask_for_all_subscriptions();
-    void ask_for_snapshot(ShardIndex shard, const std::string& prefix);
+    // Under the lock, on the home shard: who asks for what.
+    bool read();
+    void on_subscription(const Frame& frame);
+    Interest::Asker asker_of(int descriptor);
+    void leave(Interest::Asker asker);
+    void show_subscriptions();
+    void ask_for_snapshot(const std::string& prefix);
+    void settle_at(uint64_t due_ms);
+    bool is_everybody_named();
+    void settle();  // takes the lock
     // On the home shard, without the lock.
     RetainedStore& retained();
     void replay();
@@ -54,10 +65,16 @@ class PubEndpoint final : public SendingEndpoint {
     SnapshotRequests requests_;
     bool has_snapshots_ = false;
     bool is_replay_posted_ = false;
+    bool is_reading_due_ = false;
+    bool is_settling_due_ = false;
+    std::unordered_set<uint64_t> named_;          // connections that libzmq tells by name
+    std::unordered_map<int, uint64_t> unplaced_;  // since when, by descriptor
+    uint64_t nameless_ms_ = 0;                    // when such a subscription was last told of
     // On the home shard.
     std::vector<RoutePtr> routes_;
     std::optional<SnapshotWalk> walk_;
     Timer snapshot_timer_;
+    Timer settling_timer_;
     Gauge& subscriptions_;
     Counter& replayed_;
     Counter& cut_short_;

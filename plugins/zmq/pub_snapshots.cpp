@@ -20,10 +20,10 @@ constexpr size_t kPortion = 64;
 
 RetainedStore& PubEndpoint::retained() { return context_.home().hub().hub().retained(); }
 
-// Under the lock, on any shard. What is beyond the limit of prefixes gets no snapshot.
-void PubEndpoint::ask_for_snapshot(ShardIndex shard, const std::string& prefix) {
+// What is beyond the limit of prefixes gets no snapshot.
+void PubEndpoint::ask_for_snapshot(const std::string& prefix) {
     if (!interest_.contains(prefix)) return;
-    if (!requests_.ask(prefix, this->shard(shard).now_ms())) return;
+    if (!requests_.ask(prefix, context_.home().now_ms())) return;
     if (std::exchange(is_replay_posted_, true)) return;
     post_home([this] { replay(); });
 }

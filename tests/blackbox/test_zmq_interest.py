@@ -128,6 +128,113 @@ def speak_zmtp(port, kind):
     return link
 
 
+def speak_zmtp3(port):
+    """A SUB that has heard that it may begin."""
+    link = speak_zmtp(port, b"SUB")
+    heard = b""
+    while not heard.endswith(b"XPUB"):
+        heard += link.recv(1000)
+    return link
+
+
+def speak_zmtp2(port):
+    """A SUB of ZMTP 2.0 (RFC 15)."""
+    link = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+    link.sendall(b"\xff" + bytes(7) + b"\x01\x7f\x01\x02" + b"\0\0")
+    return link
+
+
+def say(link, *messages):
+    """Messages as a subscriber's library sends them, also those that none would."""
+    link.sendall(b"".join(b"\0" + bytes([len(one)]) + one for one in messages))
+
+
+def send_one(device, payload):
+    device.publish("sensors/1/temperature", payload, 1, packet_id=1)
+
+
+@pytest.mark.parametrize("snapshot", [False, True])
+@pytest.mark.parametrize("speak", [speak_zmtp3, speak_zmtp2])
+def test_nobody_takes_back_what_another_has_asked_for(gateway, raw, sockets, speak, snapshot):
+    one = start(gateway, snapshot=snapshot)
+    sub = sub_to(sockets(zmq.SUB), one)
+    join(one, raw, sub, b"t.", probe="sensors/probe/temperature")
+    device = raw(one.port)
+    device.connect()
+    unheard = {"endpoint": "out", "reason": "no_subscriber"}
+    before = one.metric("trestle_messages_dropped_total", **unheard)
+    with speak(one.port_of("out")) as rude:
+        say(rude, b"\0t.", b"\1t.", b"\0t.", b"\0t.", b"\0t.", b"\1mark")
+        one.wait_metric(2, "trestle_zmq_subscriptions", endpoint="out")
+        send_one(device, b"a")
+        assert sub.recv_multipart() == [b"t.1.", b"a"]
+    one.wait_metric(1, "trestle_zmq_subscriptions", endpoint="out")
+    send_one(device, b"b")
+    assert sub.recv_multipart() == [b"t.1.", b"b"]
+    assert one.metric("trestle_messages_dropped_total", **unheard) == before
+    sub.unsubscribe(b"t.")
+    one.wait_metric(0, "trestle_zmq_subscriptions", endpoint="out")
+
+
+def test_subscribers_that_libzmq_does_not_name(gateway, raw):
+    """Of ZMTP 2.0: what they ask for stays wanted until every connection there is has a name."""
+    one = start(gateway)
+    device = raw(one.port)
+    device.connect()
+    with speak_zmtp2(one.port_of("out")) as old, speak_zmtp3(one.port_of("out")) as new:
+        say(old, b"\1t.1.", b"\1t.2.", b"\0t.2.")
+        say(new, b"\1t.3.")
+        one.wait_metric(3, "trestle_zmq_subscriptions", endpoint="out")
+        with speak_zmtp2(one.port_of("out")) as rude:
+            say(rude, b"\0t.1.", b"\1t.4.")
+            one.wait_metric(4, "trestle_zmq_subscriptions", endpoint="out")
+        send_one(device, b"to the old one")
+        heard = b""
+        while not heard.endswith(b"to the old one"):
+            heard += old.recv(1000)
+        old.close()
+        one.wait_metric(1, "trestle_zmq_subscriptions", endpoint="out")
+
+
+def test_connections_that_come_and_go_leave_nothing(gateway, raw):
+    """Each has asked and gone before much of it is seen; their descriptors are used anew."""
+    one = start(gateway)
+    with speak_zmtp3(one.port_of("out")) as lasting:
+        say(lasting, b"\1t.")
+        for i in range(200):
+            with speak_zmtp3(one.port_of("out")) as brief:
+                say(brief, b"\1t.", b"\1t.%d." % (i % 7), b"\0t.", b"\0t.")
+        one.wait_metric(1, "trestle_zmq_subscriptions", endpoint="out")
+        device = raw(one.port)
+        device.connect()
+        send_one(device, b"still wanted")
+        one.wait_metric(1, "trestle_route_messages_total", route="readings", outcome="sent")
+    one.wait_metric(0, "trestle_zmq_subscriptions", endpoint="out")
+    one.wait_peers("out", 0)
+
+
+def test_beyond_the_limit_of_subscriptions_and_back(gateway, raw, sockets):
+    """When those who asked for too much have left, what nobody wants is not handed over again."""
+    one = gateway(endpoints={"out": {"socket": "pub", "max_subscriptions": 1}},
+                  routes=[{**READINGS, "snapshot": True}])
+    device = raw(one.port)
+    device.connect()
+    subs = [sub_to(sockets(zmq.SUB), one) for _ in range(3)]
+    for sub, prefix in zip(subs, (b"x", b"y", b"y"), strict=True):
+        sub.subscribe(prefix)
+
+    def is_handed_over():
+        before = one.metric("trestle_route_messages_total", route="readings", outcome="sent")
+        send_one(device, b"?")
+        return before != one.metric("trestle_route_messages_total", route="readings",
+                                    outcome="sent")
+
+    wait_until(is_handed_over, "beyond the limit")
+    for sub in subs:
+        sub.close()
+    wait_until(lambda: not is_handed_over(), "within it again")
+
+
 def test_a_subscription_that_is_far_too_long(gateway, raw, sockets):
     """It costs its sender the connection, before libzmq has spent memory on it."""
     one = start(gateway)

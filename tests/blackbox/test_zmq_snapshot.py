@@ -126,6 +126,21 @@ def test_what_was_overtaken_is_not_replayed(gateway, raw, sockets):
     assert read_all(subscriber(one, sockets, b"state.1")) == []
 
 
+@pytest.mark.parametrize("options", [{}, {"format": "full"}, {"sequence": True}], ids=str)
+def test_what_was_overtaken_unheard_is_not_replayed(gateway, raw, sockets, options):
+    """Nobody wanted the newer message; the older one is out of date all the same."""
+    one = start(gateway, **options)
+    device = device_of(one, raw)
+    retain(device, [1, 2])
+    retain(device, [1], b"newer", retain=False)
+    late = subscriber(one, sockets)
+    frames = late.recv_multipart()
+    assert (frames[0], frames[-1]) == (b"state.2.", b"2")
+    assert read_all(late) == []
+    retain(device, [1], b"newest")
+    assert late.recv_multipart()[-1] == b"newest"
+
+
 def test_a_retained_value_never_follows_a_newer_one(gateway, raw, sockets):
     """Several publishers, on all shards, while subscribers come again and again."""
     one = start(gateway, snapshot_min_interval_ms=0, send_hwm=100_000)
