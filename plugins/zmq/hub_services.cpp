@@ -18,8 +18,10 @@ namespace {
 // Retained messages in one answer of Majordomo 0.1, and their bytes.
 constexpr size_t kPage = 100;
 constexpr size_t kPageBytes = 1u << 20;
-// Parts of an answer sent in one go, and how soon a peer that does not take them is tried again.
-constexpr size_t kPortion = 256;
+// Parts of an answer sent in one go, their bytes, and how soon a peer that does not take them is
+// tried again.
+constexpr size_t kPortion = 64;
+constexpr size_t kPortionBytes = 1u << 20;
 constexpr uint64_t kRetryMs = 20;
 constexpr std::string_view kInbox = "$trestle/reply/";
 
@@ -92,7 +94,7 @@ class HubServices::Settled final : public AckReceiver {
     explicit Settled(HubServices& owner) : owner_(owner) {}
     void on_settled(uint64_t token, Outcome outcome) override {
         auto node = owner_.publishing_.extract(token);
-        if (!node.empty()) node.mapped()(status_for(outcome));
+        if (!node.empty()) node.mapped().done(status_for(outcome));
     }
 
  private:
@@ -108,6 +110,9 @@ HubServices::HubServices(EndpointContext& context, const EndpointCounters& count
       inbox_prefix_(std::string(kInbox) + random_name() + "/"),
       settled_(std::make_shared<Settled>(*this)),
       waiter_(settled_),
+      publishes_({limits.max_requests}, {limits.max_requests_per_client}),
+      round_trips_({limits.max_requests}, {limits.max_requests_per_client}),
+      readers_({limits.max_requests}, {limits.max_requests_per_client}),
       timer_(
           context.home().timers(), [](void* self) { static_cast<HubServices*>(self)->on_timer(); },
           this) {
@@ -127,8 +132,19 @@ void HubServices::stop() {
     is_stopped_ = true;
     forsake_devices();
     timer_.cancel();
-    for (const auto& [token, done] : std::exchange(publishing_, {})) done("503");
-    for (const auto& snapshot : std::exchange(snapshots_, {})) say(snapshot.call->client, "503");
+    for (const auto& [token, publishing] : std::exchange(publishing_, {})) publishing.done("503");
+    for (const auto& walk : std::exchange(walks_, {})) say(walk.call->client, "503");
+    for (const auto& walk : std::exchange(stuck_, {})) say(walk.call->client, "503");
+}
+
+void HubServices::connection_lost(uint64_t connection) {
+    const auto is_its = [&](const auto& entry) { return entry.second.connection == connection; };
+    if (publishes_.holds(connection)) std::erase_if(publishing_, is_its);
+    if (round_trips_.holds(connection)) std::erase_if(asked_, is_its);
+    if (!readers_.holds(connection)) return;
+    const auto is_for_it = [&](const Walk& walk) { return walk.call->connection == connection; };
+    std::erase_if(walks_, is_for_it);
+    std::erase_if(stuck_, is_for_it);
 }
 
 bool HubServices::has(std::string_view service) {
@@ -140,13 +156,13 @@ void HubServices::say(const ClientAddress& client, std::string_view status) cons
 }
 
 void HubServices::call(const std::shared_ptr<const ServiceCall>& call) {
-    const auto& [client, body] = *call;
+    const auto& [client, connection, body] = *call;
     if (!has(client.service)) return say(client, "501");
-    if (is_stopped_ || open() >= limits_.max_requests) return say(client, "503");
+    if (is_stopped_) return say(client, "503");
     if (client.service == "mqtt.retained") return read_retained(call);
     if (body.size() != 3) return say(client, "400");
     if (client.service == "mqtt.request") return ask_device(call);
-    publish(body[0], body[1], body[2],
+    publish(body[0], body[1], body[2], connection,
             [this, client = client](std::string_view status) { say(client, status); });
 }
 
@@ -182,24 +198,28 @@ PublishResult HubServices::publish_now(const Order& order, const std::weak_ptr<A
 }
 
 void HubServices::publish(std::string_view topic, std::string_view meta, std::string_view payload,
-                          Done done) {
+                          uint64_t connection, Done done) {
     Order order;
     const std::string_view fault = read_order(topic, meta, payload, order);
     if (!fault.empty()) return done(fault);
-    if (is_stopped_ || open() >= limits_.max_requests) return done("503");
+    if (is_stopped_ || !publishes_.has_room(connection)) return done("503");
     const bool can_wait = order.message.qos != Qos::at_most_once;
     const uint64_t token = next_++;
     const auto result = publish_now(order, can_wait ? &waiter_ : nullptr, token);
     if (!result.pending) return done(status_for(result.outcome));
-    publishing_.emplace(token, std::move(done));
+    if (connection == 0) return;
+    publishing_.emplace(token,
+                        Publishing{connection, std::move(done), publishes_.take(connection)});
 }
 
 void HubServices::ask_device(const std::shared_ptr<const ServiceCall>& call) {
-    const auto& [client, body] = *call;
+    const auto& [client, connection, body] = *call;
     if (!inbox_) return say(client, "503");
     Order order;
     const std::string_view fault = read_order(body[0], body[1], body[2], order);
     if (!fault.empty()) return say(client, fault);
+    auto place = round_trips_.take(connection);
+    if (!place) return say(client, "503");
     const uint64_t number = next_++;
     const std::string name = write_tag(number);
     std::string properties = without_answer_address(order.meta.properties);
@@ -208,15 +228,18 @@ void HubServices::ask_device(const std::shared_ptr<const ServiceCall>& call) {
     static_cast<void>(writer.correlation_data(name));
     order.message.properties = properties;
     order.message.retain = false;
+    const uint32_t timeout_ms =
+        std::min(order.meta.timeout_ms.value_or(limits_.timeout_ms), limits_.max_timeout_ms);
+    const uint64_t due_ms = context_.home().now_ms() + timeout_ms;
     // It may answer before `publish` returns.
-    const uint64_t timeout_ms = order.meta.timeout_ms.value_or(limits_.timeout_ms);
-    asked_.emplace(number, Asked{client, context_.home().now_ms() + timeout_ms});
+    if (connection != 0) {
+        asked_.emplace(number, Asked{connection, client, due_ms, std::move(place)});
+    }
     const auto result = publish_now(order, nullptr, 0);
     if (result.outcome == Outcome::no_subscriber && asked_.erase(number) != 0) {
         return say(client, "404");
     }
-    const uint64_t due_ms = context_.home().now_ms() + timeout_ms;
-    if (!timer_.is_set() || due_ms < timer_.due_ms()) timer_.set(due_ms);
+    need_timer_at(due_ms);
 }
 
 void HubServices::on_device_answer(std::string_view topic, const MessageView& message) {
@@ -241,85 +264,114 @@ std::string HubServices::meta_of(const MessageView& message) const {
 
 // Body: the filter and, to go on, what the answer before said.
 void HubServices::read_retained(const std::shared_ptr<const ServiceCall>& call) {
-    const auto& [client, body] = *call;
+    const auto& [client, connection, body] = *call;
     const bool is_good = (body.size() == 1 || body.size() == 2) && is_valid_topic_filter(body[0]) &&
                          is_valid_mqtt_utf8(body[0]) && !body[0].starts_with("$share/") &&
                          (body.size() == 1 || body[1].size() <= kMaxTopicBytes);
     if (!is_good) return say(client, "400");
-    RetainedCursor cursor;
-    cursor.filter = body[0];
+    if (connection == 0) return;
+    auto place = readers_.take(connection);
+    if (!place) return say(client, "503");
+    Walk walk;
+    walk.call = call;
+    walk.cursor.filter = body[0];
     if (body.size() == 2 && !body[1].empty()) {
-        cursor.after = body[1];
-        cursor.begun = true;
+        walk.cursor.after = body[1];
+        walk.cursor.begun = true;
     }
-    if (client.dialect == Dialect::mdp1) return answer_page(*call, cursor);
-    Snapshot snapshot{
-        call, std::move(cursor), {}, 0, context_.home().now_ms() + limits_.timeout_ms};
-    if (send_portion(snapshot)) return;
-    snapshots_.push_back(std::move(snapshot));
-    timer_.set(context_.home().now_ms() + kRetryMs);
+    walk.due_ms = context_.home().now_ms() + limits_.timeout_ms;
+    walk.place = std::move(place);
+    walks_.push_back(std::move(walk));
+    walk_soon();
 }
 
-// In 0.1 an answer is one message: status, where to go on, and three frames for each.
-void HubServices::answer_page(const ServiceCall& call, RetainedCursor& cursor) {
-    auto& store = context_.home().hub().hub().retained();
-    std::vector<MessagePtr> found;
-    size_t bytes = 0;
-    while (!cursor.done && found.size() < kPage && bytes < kPageBytes) {
-        const size_t before = found.size();
-        store.collect(cursor, std::min<size_t>(8, kPage - before), context_.home().now_ms(), found);
-        for (size_t i = before; i < found.size(); ++i) bytes += found[i]->view().size();
+void HubServices::walk_soon() {
+    if (walks_.empty() || std::exchange(is_walk_due_, true)) return;
+    context_.home().post([this, alive = std::weak_ptr(settled_)] {
+        if (!alive.expired()) walk_on();
+    });
+}
+
+// A portion for one of them: a look at the store takes its time, and others want to be served.
+void HubServices::walk_on() {
+    is_walk_due_ = false;
+    if (walks_.empty()) return;
+    Walk walk = std::move(walks_.front());
+    walks_.pop_front();
+    const bool is_page = walk.call->client.dialect == Dialect::mdp1;
+    const Step step = is_page ? fill_page(walk) : send_portion(walk);
+    if (step != Step::done && walk.due_ms <= context_.home().now_ms()) {
+        say(walk.call->client, "408");
+    } else if (step == Step::more) {
+        walks_.push_back(std::move(walk));
+    } else if (step == Step::stuck) {
+        stuck_.push_back(std::move(walk));
+        need_timer_at(context_.home().now_ms() + kRetryMs);
     }
+    walk_soon();
+}
+
+// In 0.1 an answer is one message. What is found in time is told of in any case.
+HubServices::Step HubServices::fill_page(Walk& walk) {
+    const uint64_t now_ms = context_.home().now_ms();
+    auto& [call, cursor, found, next, due_ms, place] = walk;
+    context_.home().hub().hub().retained().collect(cursor, kPage - found.size(), now_ms, found);
+    size_t bytes = 0;
+    size_t fitting = 0;
+    while (fitting < found.size() && bytes < kPageBytes) bytes += found[fitting++]->view().size();
+    const bool is_full = fitting == kPage || bytes >= kPageBytes;
+    if (!cursor.done && !is_full && now_ms < due_ms) return Step::more;
+    if (fitting < found.size()) {
+        found.resize(fitting);
+        cursor.after = found.back()->view().topic;
+        cursor.done = false;
+    }
+    answer_page(walk);
+    return Step::done;
+}
+
+// Status, where to go on, and three frames for each.
+void HubServices::answer_page(const Walk& walk) {
+    const RetainedCursor& cursor = walk.cursor;
     std::vector<std::string> metas;
-    metas.reserve(found.size());
+    metas.reserve(walk.batch.size());
     std::vector<std::string_view> body{cursor.done ? "200" : "206",
                                        cursor.done ? std::string_view() : cursor.after};
-    for (const auto& message : found) {
+    for (const auto& message : walk.batch) {
         metas.push_back(meta_of(message->view()));
         body.insert(body.end(), {message->view().topic, metas.back(), message->view().payload});
     }
-    answer_(call.client, true, body);
+    answer_(walk.call->client, true, body);
 }
 
-// True when all has been sent, or nothing more can be.
-bool HubServices::send_portion(Snapshot& snapshot) {
-    auto& store = context_.home().hub().hub().retained();
-    const ClientAddress& client = snapshot.call->client;
-    for (size_t sent = 0; sent < kPortion; ++sent) {
-        if (snapshot.next == snapshot.batch.size()) {
-            snapshot.batch.clear();
-            snapshot.next = 0;
-            if (snapshot.cursor.done) {
-                say(client, "200");
-                return true;
-            }
-            store.collect(snapshot.cursor, 64, context_.home().now_ms(), snapshot.batch);
-            continue;
-        }
-        const MessageView& message = snapshot.batch[snapshot.next]->view();
+HubServices::Step HubServices::send_portion(Walk& walk) {
+    auto& [call, cursor, batch, next, due_ms, place] = walk;
+    if (next == batch.size() && !cursor.done) {
+        batch.clear();
+        next = 0;
+        context_.home().hub().hub().retained().collect(cursor, kPortion, context_.home().now_ms(),
+                                                       batch);
+    }
+    for (size_t bytes = 0; next < batch.size(); ++next) {
+        if (bytes >= kPortionBytes) return Step::more;
+        const MessageView& message = batch[next]->view();
         const std::string meta = meta_of(message);
         const std::string_view body[] = {message.topic, meta, message.payload};
-        const auto result = answer_(client, false, body);
-        if (result == Socket::Sent::gone) return true;
-        if (result == Socket::Sent::full) return false;
-        ++snapshot.next;
+        const auto result = answer_(call->client, false, body);
+        if (result == Socket::Sent::gone) return Step::done;
+        if (result == Socket::Sent::full) return Step::stuck;
+        bytes += message.size();
     }
-    return false;
-}
-
-void HubServices::go_on_with_snapshots() {
-    const uint64_t now_ms = context_.home().now_ms();
-    std::erase_if(snapshots_, [&](Snapshot& snapshot) {
-        if (send_portion(snapshot)) return true;
-        if (snapshot.due_ms > now_ms) return false;
-        say(snapshot.call->client, "408");
-        return true;
-    });
+    if (!cursor.done) return Step::more;
+    say(call->client, "200");
+    return Step::done;
 }
 
 void HubServices::on_timer() {
     const uint64_t now_ms = context_.home().now_ms();
-    go_on_with_snapshots();
+    std::ranges::move(stuck_, std::back_inserter(walks_));
+    stuck_.clear();
+    walk_soon();
     std::vector<ClientAddress> late;
     std::erase_if(asked_, [&](auto& entry) {
         if (entry.second.due_ms > now_ms) return false;
@@ -331,12 +383,15 @@ void HubServices::on_timer() {
 }
 
 void HubServices::arm() {
-    if (asked_.empty() && snapshots_.empty()) return;
+    if (asked_.empty()) return;
     uint64_t due_ms = TimerQueue::kNothing;
     for (const auto& [number, asked] : asked_) due_ms = std::min(due_ms, asked.due_ms);
-    if (!snapshots_.empty()) due_ms = std::min(due_ms, context_.home().now_ms() + kRetryMs);
     // Not too often: each time costs a look at all that wait.
-    timer_.set(std::max(due_ms, context_.home().now_ms() + kRetryMs));
+    need_timer_at(std::max(due_ms, context_.home().now_ms() + kRetryMs));
+}
+
+void HubServices::need_timer_at(uint64_t due_ms) {
+    if (!timer_.is_set() || due_ms < timer_.due_ms()) timer_.set(due_ms);
 }
 
 }  // namespace trestle::zmq

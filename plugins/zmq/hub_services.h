@@ -2,11 +2,13 @@
 // mqtt.retained (plugins/zmq/PROTOCOL.md).
 //
 // Lives on the endpoint's home shard and is called there only, never under the endpoint's lock, as
-// it publishes. Answers leave through a function of the endpoint. What waits is bounded: beyond
-// `max_requests` the answer is 503.
+// it publishes. Answers leave through a function of the endpoint. What is under way is bounded, of
+// each kind of call, and of each client: beyond that the answer is 503. Retained messages are read
+// and sent in portions, one in a turn of the shard, of one call after the other.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -16,6 +18,7 @@
 #include "core/hub.h"
 #include "core/retained.h"
 #include "plugin_api/plugin.h"
+#include "zmq/client_quota.h"
 #include "zmq/meta.h"
 #include "zmq/socket.h"
 #include "zmq/work/protocol.h"
@@ -25,6 +28,7 @@ namespace trestle::zmq {
 /// A client's request to one of the services.
 struct ServiceCall {
     ClientAddress client;
+    uint64_t connection = 0;  ///< 0: it has gone, and hears no answer
     std::vector<std::string> body;
 };
 
@@ -32,8 +36,10 @@ class HubServices {
  public:
     using Frames = std::span<const std::string_view>;
     struct Limits {
-        size_t max_requests = 0;
-        uint32_t timeout_ms = 0;  ///< of a device's answer, unless the request says so
+        size_t max_requests = 0;  ///< publishes, and round trips, and readers of retained messages
+        size_t max_requests_per_client = 0;
+        uint32_t timeout_ms = 0;      ///< of a device's answer, unless the request says so
+        uint32_t max_timeout_ms = 0;  ///< whatever it says
     };
     /// Sends part of an answer, or all of it.
     using Answer = std::function<Socket::Sent(const ClientAddress&, bool is_final, Frames body)>;
@@ -51,30 +57,45 @@ class HubServices {
     /// Whoever waits, or asks from now on, is told 503.
     void stop();
     /// Somebody waits for an answer.
-    [[nodiscard]] bool is_busy() const { return open() != 0; }
+    [[nodiscard]] bool is_busy() const {
+        return !publishing_.empty() || !asked_.empty() || !walks_.empty() || !stuck_.empty();
+    }
 
     static bool has(std::string_view service);
     void call(const std::shared_ptr<const ServiceCall>& call);
+    /// Nobody hears the answers to what came by it.
+    void connection_lost(uint64_t connection);
 
-    /// Publishes what a peer has sent; `done` hears the status, now or later.
+    /// Publishes what a peer has sent; `done` hears the status, now or later, unless its connection
+    /// has gone by then.
     using Done = std::function<void(std::string_view status)>;
     void publish(std::string_view topic, std::string_view meta, std::string_view payload,
-                 Done done);
+                 uint64_t connection, Done done);
 
  private:
     class Inbox;
     class Settled;
+    struct Publishing {
+        uint64_t connection;
+        Done done;
+        ClientQuota::Place place;
+    };
     struct Asked {
+        uint64_t connection;
         ClientAddress client;
         uint64_t due_ms;
+        ClientQuota::Place place;
     };
-    struct Snapshot {
+    /// Through the retained messages, for one call.
+    struct Walk {
         std::shared_ptr<const ServiceCall> call;
         RetainedCursor cursor;
         std::vector<MessagePtr> batch;
-        size_t next = 0;
+        size_t next = 0;  // of the batch, in 0.2
         uint64_t due_ms = 0;
+        ClientQuota::Place place;
     };
+    enum class Step : uint8_t { done, more, stuck };
 
     void say(const ClientAddress& client, std::string_view status) const;
     /// What can be published of it; else the status that says why not.
@@ -86,15 +107,15 @@ class HubServices {
     void ask_device(const std::shared_ptr<const ServiceCall>& call);
     void on_device_answer(std::string_view topic, const MessageView& message);
     void read_retained(const std::shared_ptr<const ServiceCall>& call);
-    void answer_page(const ServiceCall& call, RetainedCursor& cursor);
-    bool send_portion(Snapshot& snapshot);
-    void go_on_with_snapshots();
+    Step fill_page(Walk& walk);
+    void answer_page(const Walk& walk);
+    Step send_portion(Walk& walk);
+    void walk_soon();
+    void walk_on();
     [[nodiscard]] std::string meta_of(const MessageView& message) const;
     void on_timer();
     void arm();
-    [[nodiscard]] size_t open() const {
-        return publishing_.size() + asked_.size() + snapshots_.size();
-    }
+    void need_timer_at(uint64_t due_ms);
 
     EndpointContext& context_;
     const EndpointCounters counters_;
@@ -105,9 +126,14 @@ class HubServices {
     std::unique_ptr<Inbox> inbox_;
     std::shared_ptr<Settled> settled_;
     std::weak_ptr<AckReceiver> waiter_;
-    std::unordered_map<uint64_t, Done> publishing_;  // that wait for a route
-    std::unordered_map<uint64_t, Asked> asked_;      // devices
-    std::vector<Snapshot> snapshots_;                // under way to peers that read slowly
+    ClientQuota publishes_;
+    ClientQuota round_trips_;
+    ClientQuota readers_;
+    std::unordered_map<uint64_t, Publishing> publishing_;  // that wait for a route
+    std::unordered_map<uint64_t, Asked> asked_;            // devices
+    std::deque<Walk> walks_;                               // in the order of their turns
+    std::vector<Walk> stuck_;                              // whose peers read slowly
+    bool is_walk_due_ = false;
     bool is_stopped_ = false;
     uint64_t next_ = 1;
     Timer timer_;

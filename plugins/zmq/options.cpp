@@ -1,5 +1,7 @@
 #include "zmq/options.h"
 
+#include <algorithm>
+
 #include "plugin_api/uri.h"
 
 namespace trestle::zmq {
@@ -128,6 +130,19 @@ std::vector<Option> describe_router_options() {
         Option::integer("request_timeout_ms", "How long a client's request may take")
             .between(1, 86'400'000)
             .fallback(30'000),
+        Option::integer("max_requests_per_client",
+                        "Requests of one client that are not answered yet; without it, a tenth of "
+                        "max_requests, at least 1000")
+            .between(1, 10'000'000),
+        Option::integer("max_request_bytes_per_client",
+                        "Bytes of one client's requests; without it, half of max_request_bytes, at "
+                        "least 1048576")
+            .between(1, 1'099'511'627'776.0),
+        Option::integer("max_request_timeout_ms",
+                        "How long a client may have a device's answer waited for; more counts as "
+                        "so much")
+            .between(1, 86'400'000)
+            .fallback(3'600'000),
     };
 }
 
@@ -270,6 +285,12 @@ void check_router_options(const Settings& settings, FaultSink& faults) {
                                          ", expected at least lease_ms (" +
                                          std::to_string(settings.integer("lease_ms")) + ")");
     }
+    if (settings.integer("max_request_timeout_ms") < settings.integer("request_timeout_ms")) {
+        faults.fault("max_request_timeout_ms",
+                     "found " + std::to_string(settings.integer("max_request_timeout_ms")) +
+                         ", expected at least request_timeout_ms (" +
+                         std::to_string(settings.integer("request_timeout_ms")) + ")");
+    }
     if (settings.given("format")) {
         faults.warning("format",
                        "has no effect: the frames of a router's jobs are set by \"body\"");
@@ -324,7 +345,17 @@ void EndpointOptions::take_router(const Settings& settings) {
     router.max_frames = static_cast<size_t>(settings.integer("max_frames"));
     router.max_requests = static_cast<size_t>(settings.integer("max_requests"));
     router.max_request_bytes = static_cast<size_t>(settings.integer("max_request_bytes"));
+    const auto share = [&](const char* name, size_t fallback) {
+        return settings.has(name) ? static_cast<size_t>(settings.integer(name)) : fallback;
+    };
+    // No client fills what all share, unless that is little.
+    router.max_requests_per_client =
+        share("max_requests_per_client", std::max<size_t>(1000, router.max_requests / 10));
+    router.max_request_bytes_per_client = share(
+        "max_request_bytes_per_client", std::max<size_t>(1u << 20, router.max_request_bytes / 2));
     router.request_timeout_ms = static_cast<uint32_t>(settings.integer("request_timeout_ms"));
+    router.max_request_timeout_ms =
+        static_cast<uint32_t>(settings.integer("max_request_timeout_ms"));
 }
 
 EndpointKind kind_of(const Settings& settings) {

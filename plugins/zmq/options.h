@@ -28,8 +28,11 @@ struct RouterOptions {
     size_t max_in_flight_bytes = 0;
     size_t max_frames = 0;
     size_t max_requests = 0;
+    size_t max_requests_per_client = 0;
     size_t max_request_bytes = 0;
+    size_t max_request_bytes_per_client = 0;
     uint32_t request_timeout_ms = 0;
+    uint32_t max_request_timeout_ms = 0;
 };
 
 struct EndpointOptions {

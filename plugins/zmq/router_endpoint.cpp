@@ -13,6 +13,9 @@ namespace {
 // What peers do wrong is told so often at most.
 constexpr uint32_t kLogLines = 5;
 constexpr std::chrono::seconds kLogInterval{10};
+// Published in one go, and its bytes; then others get their turn.
+constexpr size_t kErrandsAtOnce = 64;
+constexpr size_t kErrandBytesAtOnce = 1u << 20;
 
 uint64_t random_number() {
     std::random_device device;
@@ -81,12 +84,15 @@ RouterEndpoint::RouterEndpoint(EndpointContext& context, Context& zmq, EndpointO
       board_(rules_of(options_.router), *this, counters_of(context), random_number() >> 32U),
       requests_(board_, nullptr, request_options(options_.router), request_ledger_),
       services_(context, counters_,
-                {options_.router.max_requests, options_.router.request_timeout_ms},
+                {options_.router.max_requests, options_.router.max_requests_per_client,
+                 options_.router.request_timeout_ms, options_.router.max_request_timeout_ms},
                 [this](const ClientAddress& client, bool is_final, JobBoard::Frames body) {
                     return answer_for_service(client, is_final, body);
                 }),
       reader_(options_.router.max_frames + 1),
-      log_limit_(kLogLines, kLogInterval) {
+      log_limit_(kLogLines, kLogInterval),
+      request_quota_({}, {options_.router.max_requests_per_client,
+                          options_.router.max_request_bytes_per_client}) {
     publisher_.endpoint = context.id();
 }
 
@@ -119,7 +125,8 @@ void RouterEndpoint::stop(uint64_t deadline_ms, std::function<void()> done) {
 
 void RouterEndpoint::break_off() {
     services_.stop();
-    run_errands();
+    while (run_some_errands()) {
+    }
 }
 
 void RouterEndpoint::say_goodbye() {
@@ -197,27 +204,43 @@ void RouterEndpoint::on_connection_closed(uint64_t connection) {
         if (is_over()) return;
         if (see_to_socket(home_index())) used_by(home_index());
         board_.connection_lost(here(), connection);
+        // After what it has asked for.
+        errand([this, connection] { services_.connection_lost(connection); }, 0);
         used_by(home_index());
     });
 }
 
 void RouterEndpoint::errand(std::function<void()> work, size_t bytes) {
-    errands_.push_back(std::move(work));
+    errands_.push_back({std::move(work), bytes});
     errand_bytes_ += bytes;
-    if (errands_.size() == 1) post_home([this] { run_errands(); });
+    if (!std::exchange(is_errand_due_, true)) post_home([this] { run_errands(); });
 }
 
 void RouterEndpoint::run_errands() {
-    std::vector<std::function<void()>> errands;
+    run_some_errands();
+    const std::lock_guard guard(mutex_);
+    is_errand_due_ = !errands_.empty();
+    if (is_errand_due_) post_home([this] { run_errands(); });
+    // Reading may have stopped for them.
+    used_by(home_index());
+}
+
+bool RouterEndpoint::run_some_errands() {
+    std::vector<Errand> errands;
+    bool has_more = false;
     {
         const std::lock_guard guard(mutex_);
-        errands.swap(errands_);
-        errand_bytes_ = 0;
+        size_t bytes = 0;
+        while (!errands_.empty() && errands.size() < kErrandsAtOnce && bytes < kErrandBytesAtOnce) {
+            bytes += errands_.front().bytes;
+            errands.push_back(std::move(errands_.front()));
+            errands_.pop_front();
+        }
+        errand_bytes_ -= bytes;
+        has_more = !errands_.empty();
     }
-    for (const auto& work : errands) work();
-    // Reading may have stopped for them.
-    const std::lock_guard guard(mutex_);
-    used_by(home_index());
+    for (const auto& errand : errands) errand.work();
+    return has_more;
 }
 
 void RouterEndpoint::publish_later(MessagePtr message) {

@@ -7,6 +7,7 @@
 // published afterwards without it, as `errands`.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -14,6 +15,7 @@
 
 #include "core/hub.h"
 #include "plugin_api/log.h"
+#include "zmq/client_quota.h"
 #include "zmq/hub_services.h"
 #include "zmq/message_reader.h"
 #include "zmq/queueing_endpoint.h"
@@ -84,6 +86,10 @@ class RouterEndpoint final : public QueueingEndpoint, private JobBoard::Outside 
     void send_away(std::string_view peer, Dialect dialect);
     void complain(const char* what);
     bool is_too_large();
+    /// Of the peer that speaks; 0: it has gone.
+    [[nodiscard]] uint64_t its_connection() {
+        return connection_of(reader_.frame(1).source_descriptor());
+    }
     [[nodiscard]] At here() const { return {home_index(), context_.home().now_ms()}; }
 
     // What they are told: router_out.cpp. The board's wishes come on any shard.
@@ -110,7 +116,8 @@ class RouterEndpoint final : public QueueingEndpoint, private JobBoard::Outside 
     /// To be run on the home shard, without the lock; `bytes` is what it holds.
     void errand(std::function<void()> work, size_t bytes);
     void publish_later(MessagePtr message);
-    void run_errands();  // without the lock
+    void run_errands();       // without the lock
+    bool run_some_errands();  // without the lock; true: there are more
 
     const std::string epoch_;
     const RouteLedger request_ledger_;
@@ -122,8 +129,15 @@ class RouterEndpoint final : public QueueingEndpoint, private JobBoard::Outside 
     NativeBundle bundle_;
     Publisher publisher_;
     RepeatLimit log_limit_;
-    std::vector<std::function<void()>> errands_;
+    ClientQuota request_quota_;  // of requests that workers have or will get
+    struct Errand {
+        std::function<void()> work;
+        size_t bytes;
+    };
+    std::deque<Errand> errands_;
     size_t errand_bytes_ = 0;
+    size_t work_ = 0;  // done for the message at hand
+    bool is_errand_due_ = false;
     bool is_reading_due_ = false;
     bool is_paused_ = false;
 };

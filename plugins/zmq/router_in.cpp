@@ -1,4 +1,5 @@
 // What workers and clients say to a router.
+#include <algorithm>
 #include <utility>
 
 #include "zmq/router_endpoint.h"
@@ -10,6 +11,8 @@ namespace {
 
 // Frames read in one go; then others get their turn.
 constexpr size_t kBatch = 512;
+// A message may name many jobs; so many of them count as a frame.
+constexpr size_t kJobsPerFrame = 16;
 // What is to be published may pile up to this number before reading stops.
 constexpr size_t kMostErrands = 1000;
 constexpr size_t kMostErrandBytes = 16u << 20;
@@ -45,7 +48,9 @@ bool RouterEndpoint::read() {
                 if ((socket_.events() & ZMQ_POLLIN) == 0) return false;
                 break;
             case MessageReader::Result::message:
+                work_ = 0;
                 take_message();
+                budget -= std::min(budget, work_ / kJobsPerFrame);
                 break;
             case MessageReader::Result::unfinished:
                 break;
@@ -108,7 +113,7 @@ void RouterEndpoint::take_from_worker(Worker& worker, const PeerMessage& message
 // The connection of the peer that speaks. A worker of its name on another one has lost that, as
 // will be told in a moment.
 uint64_t RouterEndpoint::make_way(std::string_view peer) {
-    const uint64_t connection = connection_of(reader_.frame(1).source_descriptor());
+    const uint64_t connection = its_connection();
     Worker* before = board_.find(peer);
     if (before != nullptr && before->connection != connection) board_.leave(here(), *before);
     return connection;
@@ -148,12 +153,14 @@ void RouterEndpoint::take_request(std::string_view peer, const PeerMessage& mess
     }
     if (message.service.starts_with("mmi.")) return answer_mmi(client, message.body);
     if (message.service.starts_with("mqtt.")) {
-        const auto call = std::make_shared<ServiceCall>(
-            ServiceCall{std::move(client), {message.body.begin(), message.body.end()}});
+        const auto call = std::make_shared<ServiceCall>(ServiceCall{
+            std::move(client), its_connection(), {message.body.begin(), message.body.end()}});
         return errand([this, call] { services_.call(call); }, reader_.size());
     }
     request_ledger_.matched->add(home_index());
     if (is_stopping()) return request_ledger_.drop(home_index(), DropReason::shutdown);
+    client.place = request_quota_.take(its_connection(), reader_.size());
+    if (!client.place) return request_ledger_.drop(home_index(), DropReason::queue_full);
     const std::string packed = pack_frames(message.body);
     MessageView view;
     view.payload = packed;

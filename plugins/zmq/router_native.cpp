@@ -52,10 +52,13 @@ void RouterEndpoint::take_native_from(Worker& worker, const NativeMessage& messa
     const At at = here();
     const JobBoard::Frames nothing;
     const uint32_t most_delay_ms = options_.router.max_nack_delay_ms;
+    // No worker has more jobs.
+    const size_t tags = std::min<size_t>(message.tag_count(), options_.router.max_window);
+    work_ = message.kind == Kind::heartbeat ? worker.holds : tags;
     bool is_known = true;
     const auto each_tag = [&](const auto& act) {
         board_.together(at, [&] {
-            for (size_t i = 0; i < message.tag_count(); ++i) {
+            for (size_t i = 0; i < tags; ++i) {
                 is_known &= act(message.tag_at(i)) != JobBoard::Answer::unknown;
             }
         });
@@ -97,6 +100,7 @@ void RouterEndpoint::take_native_from(Worker& worker, const NativeMessage& messa
             break;
     }
     if (!is_known) complain("a tag that it does not have");
+    if (tags < message.tag_count()) complain("more tags than a window has places");
 }
 
 void RouterEndpoint::take_publish(std::string_view peer, const NativeMessage& message) {
@@ -108,9 +112,10 @@ void RouterEndpoint::take_publish(std::string_view peer, const NativeMessage& me
     const auto order = std::make_shared<const Order>(
         Order{std::string(peer), std::string(message.body[0]), std::string(message.body[1]),
               std::string(message.body[2])});
+    const uint64_t connection = its_connection();
     errand(
-        [this, order, id] {
-            services_.publish(order->topic, order->meta, order->payload,
+        [this, order, id, connection] {
+            services_.publish(order->topic, order->meta, order->payload, connection,
                               [this, to = order->peer, id](std::string_view status) {
                                   const std::lock_guard guard(mutex_);
                                   send_head(to, native_published(id, status));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,8 @@ struct ClientAddress {
     std::string peer;                   ///< routing id
     std::vector<std::string> envelope;  ///< frames before the header, for a REQ socket
     Dialect dialect = Dialect::mdp1;
-    std::string service;   ///< as the client named it
+    std::string service;                          ///< as the client named it
+    std::shared_ptr<const void> place = nullptr;  ///< what it holds of its client's share
     bool has_gap = false;  ///< part of the answer was lost: so is the rest, or it would look whole
 };
 

@@ -109,6 +109,21 @@ TEST(ZmqOptions, TerminatorAndSequenceNeedAPlace) {
     EXPECT_TRUE(kind_of(settings).terminates_keys);
 }
 
+TEST(ZmqOptions, NoClientOfARouterFillsWhatAllShare) {
+    const auto router_of = [](std::vector<std::pair<std::string, Settings::Value>> more) {
+        return EndpointOptions::from(settings_for("router", std::move(more))).router;
+    };
+    EXPECT_EQ(1000U, router_of({}).max_requests_per_client);
+    EXPECT_EQ(32U << 20, router_of({}).max_request_bytes_per_client);
+    EXPECT_EQ(1000U, router_of({{"max_requests", int64_t{5}}}).max_requests_per_client);
+    EXPECT_EQ(2000U, router_of({{"max_requests", int64_t{20'000}}}).max_requests_per_client);
+    EXPECT_EQ(7U, router_of({{"max_requests_per_client", int64_t{7}}}).max_requests_per_client);
+    EXPECT_EQ("max_requests_per_client",
+              only_fault(settings_for("push", {{"max_requests_per_client", int64_t{7}}})));
+    EXPECT_EQ("max_request_timeout_ms",
+              only_fault(settings_for("router", {{"max_request_timeout_ms", int64_t{100}}})));
+}
+
 TEST(ZmqOptions, Kinds) {
     const auto pub = kind_of(settings_for("pub"));
     EXPECT_TRUE(pub.takes_routes && pub.prefix_matched && !pub.gives_messages);
