@@ -61,6 +61,14 @@ MessagePtr RetainedTree::current(std::string_view topic, uint64_t now_ms) {
     return node->message->view().expires_at_ms > now_ms ? node->message : nullptr;
 }
 
+bool RetainedTree::holds(const Message& message) {
+    const uint64_t hash = text_hash(message.view().topic);
+    const std::lock_guard guard(mutex_);
+    return by_topic_.find(hash, [&](const Node& node) {
+        return node.message.get() == &message;
+    }) != nullptr;
+}
+
 // Drops the message, and the nodes that only it needed.
 void RetainedTree::erase(std::string_view topic) {
     Node* keep = root_.get();  // the last node on the way that is needed anyway

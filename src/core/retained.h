@@ -56,6 +56,8 @@ class RetainedStore {
     virtual void overtake(std::string_view topic) = 0;
     /// The topic's message; null when there is none, it has expired or was overtaken.
     virtual MessagePtr current(std::string_view topic, uint64_t now_ms) = 0;
+    /// Whether this very message is the one kept for its topic, not one that was there before.
+    [[nodiscard]] virtual bool holds(const Message& message) = 0;
     /// Sets or replaces the topic's message; an empty payload clears it [MQTT-3.3.1-6]. `full`: a
     /// limit is reached and the message is not kept; one that was there is gone all the same, as it
     /// is no longer the last [MQTT-3.3.1-5]. `publisher` is a `publisher_hash`.
@@ -88,6 +90,7 @@ class RetainedTree final : public RetainedStore {
     ~RetainedTree() override;
     void overtake(std::string_view topic) override;
     MessagePtr current(std::string_view topic, uint64_t now_ms) override;
+    [[nodiscard]] bool holds(const Message& message) override;
 
     Kept keep(const MessagePtr& message, uint64_t publisher) override;
     void collect(RetainedCursor& cursor, size_t most, uint64_t now_ms,

@@ -25,7 +25,8 @@ void RetainedReader::go_on() {
     while (!reads_.empty() && session_.takes_more()) {
         Read& read = reads_.front();
         if (read.next < read.batch.size()) {
-            session_.deliver_retained(std::move(read.batch[read.next++]), read.match);
+            read.last = std::move(read.batch[read.next++]);
+            if (store.holds(*read.last)) session_.deliver_retained(read.last, read.match);
             continue;
         }
         if (read.cursor.done) {
@@ -39,6 +40,16 @@ void RetainedReader::go_on() {
         // A portion without any match was work as well.
         left -= read.batch.empty() ? left : read.batch.size();
     }
+}
+
+void RetainedReader::detach() {
+    if (reads_.empty()) return;
+    Read& read = reads_.front();  // no other has a batch
+    if (read.next == read.batch.size()) return;
+    read.batch.clear();
+    read.next = 0;
+    read.cursor.done = false;
+    read.cursor.after = read.last->view().topic;
 }
 
 void RetainedReader::post() {

@@ -2,8 +2,14 @@
 //
 // A large set is handed over in portions: the session takes more when it has room and its
 // connection is ready, and other work of the shard runs in between. Only references wait here, so
-// neither the session's queue nor memory grows with the set. Owned by its session; lives on the
-// session's shard, and only while there is something to hand over.
+// neither the session's queue nor memory grows with the set.
+//
+// What waits here may be replaced or cleared meanwhile. Then it is left out: what took its place
+// went out live to the same subscription, and nothing older may follow that [MQTT-4.6.0-6]. A
+// client that was away may have missed it, so after that the rest is read anew.
+//
+// Owned by its session; lives on the session's shard, and only while there is something to hand
+// over.
 #pragma once
 
 #include <cstddef>
@@ -30,6 +36,8 @@ class RetainedReader : public std::enable_shared_from_this<RetainedReader> {
     void remove(const std::string& filter);
     /// Hands over what the session takes now; posts itself when that is a great many.
     void go_on();
+    /// The connection is gone.
+    void detach();
     [[nodiscard]] bool done() const { return reads_.empty(); }
 
  private:
@@ -38,6 +46,7 @@ class RetainedReader : public std::enable_shared_from_this<RetainedReader> {
         SubscriptionMatch match;
         std::vector<MessagePtr> batch;
         size_t next = 0;
+        MessagePtr last;  // handed over or left out
     };
     void post();
 

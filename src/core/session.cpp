@@ -184,6 +184,7 @@ bool Session::send_again(InFlight& slot) {
 void Session::detach() {
     sink_ = nullptr;
     if (incoming_) incoming_->detach();
+    if (retained_) retained_->detach();
     tell_readiness();
     if (limits_.queue_qos0_offline) return;
     // What waited at QoS 0 for the connection has nobody to wait for any more.
