@@ -13,10 +13,15 @@ void RetainedReader::add(std::string filter, const SubscribeOptions& options,
     read.cursor.without_publisher = without_publisher;
     read.match.options = options;
     if (options.subscription_id != 0) read.match.subscription_ids = {options.subscription_id};
+    by_filter_.emplace(read.cursor.filter, std::prev(reads_.end()));
 }
 
-void RetainedReader::remove(const std::string& filter) {
-    std::erase_if(reads_, [&](const Read& read) { return read.cursor.filter == filter; });
+void RetainedReader::remove(std::string_view filter) {
+    const auto found = by_filter_.find(filter);
+    if (found == by_filter_.end()) return;
+    const auto read = found->second;  // holds the key's text
+    by_filter_.erase(found);
+    reads_.erase(read);
 }
 
 void RetainedReader::go_on() {
@@ -30,7 +35,7 @@ void RetainedReader::go_on() {
             continue;
         }
         if (read.cursor.done) {
-            reads_.pop_front();
+            remove(read.cursor.filter);
             continue;
         }
         if (left == 0) return post();

@@ -13,9 +13,11 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
+#include <list>
+#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/retained.h"
@@ -33,7 +35,7 @@ class RetainedReader : public std::enable_shared_from_this<RetainedReader> {
     /// Begins with what this subscription selects; one that is under way for the filter starts
     /// anew.
     void add(std::string filter, const SubscribeOptions& options, uint64_t without_publisher);
-    void remove(const std::string& filter);
+    void remove(std::string_view filter);
     /// Hands over what the session takes now; posts itself when that is a great many.
     void go_on();
     /// The connection is gone.
@@ -53,7 +55,9 @@ class RetainedReader : public std::enable_shared_from_this<RetainedReader> {
     static constexpr size_t kPerTurn = 256;  // messages handed over before other work runs
     HubShard& hub_;
     Session& session_;
-    std::deque<Read> reads_;
+    std::list<Read> reads_;  // one after the other
+    // A client that takes nothing may subscribe to a great many meanwhile.
+    std::map<std::string_view, std::list<Read>::iterator> by_filter_;
     bool posted_ = false;
 };
 

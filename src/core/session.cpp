@@ -356,6 +356,7 @@ bool Session::unsubscribe(const std::string& filter) {
 }
 
 void Session::unsubscribe_all() {
+    retained_.reset();
     while (!subscriptions_.empty()) unsubscribe(std::string(subscriptions_.begin()->first));
 }
 

@@ -87,5 +87,42 @@ TEST_F(RetainedReaderTest, WhatItTookBeforeItWentAwayIsNotSentAgain) {
     EXPECT_THAT(sink_.payloads(), ElementsAre("1", "2", "3"));
 }
 
+TEST_F(RetainedReaderTest, EachFilterIsReadOnceInTheOrderOfTheLastSubscription) {
+    for (const char* n : {"1", "2", "3", "4"}) retain(std::string("r/") + n, n);
+    retain("s/1", "s1");
+    retain("s/2", "s2");
+    open("s/+");  // one is on its way, one waits: it takes no more
+    for (const char* n : {"1", "2", "3", "4", "1"}) {
+        const std::string filter = std::string("r/") + n;
+        session_->subscribe(filter, kQos1);
+        session_->send_retained(filter, kQos1);
+    }
+    session_->unsubscribe("r/3");
+    take_all();
+    while (world_.executors[0].run() != 0) take_all();
+    EXPECT_THAT(sink_.payloads(), ElementsAre("s1", "s2", "2", "4", "1"));
+}
+
+// By one search through all for each of them this takes a hundred times as long as the rest of
+// the tests together.
+TEST_F(RetainedReaderTest, AGreatManyFiltersWait) {
+    retain("s/1", "1");
+    retain("s/2", "2");
+    open("s/+");
+    constexpr size_t kMany = 50'000;
+    for (size_t round = 0; round < 2; ++round) {
+        for (size_t n = 0; n < kMany; ++n) {
+            const std::string filter = "many/" + std::to_string(n);
+            session_->subscribe(filter, kQos1);
+            session_->send_retained(filter, kQos1);
+        }
+    }
+    EXPECT_EQ(session_->subscriptions().size(), kMany + 1);
+    session_->unsubscribe_all();
+    take_all();
+    EXPECT_EQ(world_.executors[0].run(), 0u) << "nothing is left to be read";
+    EXPECT_THAT(sink_.payloads(), ElementsAre("1", "2"));
+}
+
 }  // namespace
 }  // namespace trestle
