@@ -31,7 +31,10 @@ void RetainedReader::go_on() {
         Read& read = reads_.front();
         if (read.next < read.batch.size()) {
             read.last = std::move(read.batch[read.next++]);
-            if (store.holds(*read.last)) session_.deliver_retained(read.last, read.match);
+            // One that has expired may be gone from the store or not: it is counted all the same.
+            if (read.last->view().expires_at_ms <= hub_.now_ms() || store.holds(*read.last)) {
+                session_.deliver_retained(read.last, read.match);
+            }
             continue;
         }
         if (read.cursor.done) {

@@ -22,6 +22,11 @@ void Session::deliver(Delivery& delivery, const SubscriptionMatch& match) {
 
 void Session::deliver_retained(MessagePtr message, const SubscriptionMatch& match) {
     static const Publisher kNobody;
+    if (expired(message->view())) {
+        ledger_.matched->add(hub_.index());
+        drop(DropReason::expired);
+        return;
+    }
     Delivery delivery(std::move(message), kNobody, hub_.executor());
     take(delivery, true, match);
 }
@@ -115,7 +120,7 @@ void Session::pump() {
     resend();
     while (sink_ != nullptr && !queue_.empty() && sink_->writable()) {
         const Queued& next = queue_.front();
-        if (next.message->view().expires_at_ms <= hub_.now_ms()) {
+        if (expired(next.message->view())) {
             take_front();
             drop(DropReason::expired);
             continue;
@@ -260,18 +265,31 @@ void Session::refuse(InFlight& slot) {
     pump();
 }
 
-// Another member gets what this one has not acknowledged; a QoS 2 message that was sent stays
-// [MQTT-4.8.2-4], [MQTT-4.8.2-5]. In these books it is dropped, in the other session's it is new.
+// Another member gets what this one has not acknowledged, unless it has expired [MQTT-3.3.2-5]; a
+// QoS 2 message that was sent stays [MQTT-4.8.2-4], [MQTT-4.8.2-5]. In these books it is dropped,
+// in the other session's it is new.
 void Session::pass_on_shared() {
     for (size_t i = 0; i < in_flight_.size(); ++i) {
-        const InFlight& slot = in_flight_[i];
+        InFlight& slot = in_flight_[i];
         if (slot.publish.shared_group == 0 || slot.state != State::awaiting_puback) continue;
-        hub_.pass_on(slot.publish.shared_group, slot.publish.message);
+        if (pass_on(slot.publish)) continue;
+        slot.state = State::free;
+        --in_flight_count_;
+        ledger_.in_flight->add(hub_.index(), -1);
     }
-    for (size_t i = 0; i < queue_.size(); ++i) {
-        const Queued& item = queue_[i];
-        if (item.shared_group != 0) hub_.pass_on(item.shared_group, item.message);
+    for (size_t left = queue_.size(); left > 0; --left) {
+        const Queued item = take_front();
+        if (item.shared_group == 0 || pass_on(item)) drop(DropReason::session_ended);
     }
+}
+
+bool Session::pass_on(const Queued& item) {
+    if (expired(item.message->view())) {
+        drop(DropReason::expired);
+        return false;
+    }
+    hub_.pass_on(item.shared_group, item.message);
+    return true;
 }
 
 void Session::set_readiness() {

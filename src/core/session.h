@@ -150,6 +150,8 @@ class Session final : public Subscriber {
     void refuse(InFlight& slot);
     void release(InFlight& slot);
     void pass_on_shared();
+    /// False: it has expired, and is counted as that.
+    bool pass_on(const Queued& item);
     void tell_readiness() {
         if (member_) [[unlikely]]
             set_readiness();
@@ -159,6 +161,9 @@ class Session final : public Subscriber {
     void resend();
     bool send_again(InFlight& slot);
     uint16_t next_packet_id();
+    [[nodiscard]] bool expired(const MessageView& message) const {
+        return message.expires_at_ms <= hub_.now_ms();
+    }
     void drop(DropReason reason, size_t n = 1) { ledger_.drop(hub_.index(), reason, n); }
 
     HubShard& hub_;

@@ -87,6 +87,17 @@ TEST_F(RetainedReaderTest, WhatItTookBeforeItWentAwayIsNotSentAgain) {
     EXPECT_THAT(sink_.payloads(), ElementsAre("1", "2", "3"));
 }
 
+TEST_F(RetainedReaderTest, WhatExpiresMeanwhileIsNotSent) {  // [MQTT-3.3.2-5]
+    for (const char* n : {"1", "2", "3", "4"}) retain(std::string("r/") + n, n, 1, 100);
+    retain("r/5", "5");
+    open();
+    world_.set_now(100);
+    world_.hub.retained().remove_expired(100, 2);  // whether the store has noticed or not
+    take_all();
+    EXPECT_THAT(sink_.payloads(), ElementsAre("1", "5"));
+    EXPECT_EQ(books_.dropped_for(DropReason::expired), 3u);
+}
+
 TEST_F(RetainedReaderTest, EachFilterIsReadOnceInTheOrderOfTheLastSubscription) {
     for (const char* n : {"1", "2", "3", "4"}) retain(std::string("r/") + n, n);
     retain("s/1", "s1");

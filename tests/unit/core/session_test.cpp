@@ -188,6 +188,29 @@ TEST_F(SessionTest, WhatExpiredInTheQueueIsNotSent) {
     EXPECT_EQ(dropped(DropReason::expired), 1u);
 }
 
+TEST_F(SessionTest, WhatExpiredIsNotPassedOnToAnotherMember) {  // [MQTT-3.3.2-5]
+    auto& session = open();
+    session.unsubscribe("t");
+    session.subscribe("$share/g/t", {.qos = Qos::at_least_once});
+    session.attach(sink_, 2);
+    for (const char* payload : {"in flight, expires", "in flight"}) {
+        publish(payload, 1, payload[9] == ',' ? 100 : kNeverExpires);
+    }
+    publish("queued, expires", 1, 100);
+    publish("queued", 1);
+    Session other(world_[0], "other", limits_, books_.ledger);
+    FakeSink others;
+    other.attach(others, 10);
+    other.subscribe("$share/g/t", {.qos = Qos::at_least_once});
+    world_.set_now(100);
+    session_.reset();
+    EXPECT_THAT(others.payloads(), ElementsAre("in flight", "queued"));
+    EXPECT_EQ(dropped(DropReason::expired), 2u);
+    EXPECT_EQ(dropped(DropReason::session_ended), 2u);
+    EXPECT_EQ(books_.in_flight.value(), 2);
+    EXPECT_EQ(books_.balance(), 0);
+}
+
 TEST_F(SessionTest, TooLargeForThisClientIsDropped) {
     auto& session = open();
     sink_.largest = 3;
