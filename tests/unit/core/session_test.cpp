@@ -311,6 +311,33 @@ TEST_F(SessionTest, PacketIdsGoRoundAndSpareTheOneStuckInFlight) {
     EXPECT_TRUE(session.on_puback(2));
 }
 
+TEST_F(SessionTest, AnIdThatIsGivenAgainIsFoundBesideItsFormerPlace) {
+    auto& session = open();
+    session.attach(sink_, 65'535);
+    for (int i = 0; i < 65'535; ++i) publish("x", 1);
+    for (uint16_t id = 2; id <= 30'000; ++id) ASSERT_TRUE(session.on_puback(id));
+    publish("again", 1);
+    ASSERT_EQ(sink_.sent.back().packet_id, 2);
+    EXPECT_TRUE(session.on_puback(2));
+    EXPECT_FALSE(session.on_puback(2));
+    EXPECT_TRUE(session.on_puback(1));
+    EXPECT_EQ(session.in_flight(), 35'535u);
+}
+
+// Each by a walk through the window, these would be ten thousand million steps.
+TEST_F(SessionTest, UnknownAndScatteredIdsAreFoundWithoutAWalk) {
+    auto& session = open();
+    session.attach(sink_, 65'535);
+    for (int i = 0; i < 60'000; ++i) publish("x", 1);
+    for (int i = 0; i < 100'000; ++i) ASSERT_FALSE(session.on_puback(60'001 + i % 5'000));
+    for (uint16_t id = 2; id <= 60'000; id += 3) ASSERT_TRUE(session.on_puback(id));
+    for (uint16_t id = 3; id <= 60'000; id += 3) ASSERT_TRUE(session.on_puback(id));
+    while (session.in_flight() < 65'535) publish("x", 1);  // round to the first ones
+    for (int i = 0; i < 100'000; ++i) ASSERT_FALSE(session.on_puback(0));
+    for (uint32_t id = 65'535; id > 0; --id) ASSERT_TRUE(session.on_puback(uint16_t(id)));
+    EXPECT_EQ(session.in_flight(), 0u);
+}
+
 TEST_F(SessionTest, EveryPacketIdCanBeInFlight) {
     auto& session = open();
     session.attach(sink_, 65'535);
