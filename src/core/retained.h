@@ -28,7 +28,7 @@ namespace trestle {
 
 struct RetainedLimits {
     size_t max_messages = 1'000'000;
-    size_t max_bytes = size_t{1} << 30;
+    size_t max_bytes = size_t{1} << 30;  ///< of messages and of the levels of their topics
 };
 
 /// Tells publishers apart for "no local"; 0: not a client.
@@ -107,6 +107,9 @@ class RetainedTree final : public RetainedStore {
 
     /// Topics looked at by one `collect` at most.
     static constexpr size_t kMostVisited = 4096;
+    /// What a level of the tree takes beside its text, and counts in `bytes`: the first message of
+    /// a deep topic may need a great many.
+    static constexpr size_t kLevelBytes = 160;
 
  private:
     struct Node;
@@ -115,7 +118,8 @@ class RetainedTree final : public RetainedStore {
     using Children = std::map<std::string, std::unique_ptr<Node>, std::less<>>;
 
     [[nodiscard]] Node* find(std::string_view topic) const;
-    Node& make(std::string_view topic);
+    /// Null: it would take more than `room` bytes.
+    Node* make(std::string_view topic, size_t room);
     void put(Node& node, const MessagePtr& message, uint64_t publisher);
     void erase(std::string_view topic);
     void forget_message(Node& node);
