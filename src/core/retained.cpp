@@ -1,5 +1,6 @@
 #include "core/retained.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/text_hash.h"
@@ -15,6 +16,17 @@ struct RetainedTree::Node {
 
     [[nodiscard]] bool empty() const { return !message && children.empty(); }
 };
+
+namespace {
+
+// What the levels of a topic take in the tree, from one of them on.
+size_t bytes_from(std::string_view level, std::string_view topic) {
+    const std::string_view rest = topic.substr(static_cast<size_t>(level.data() - topic.data()));
+    const auto slashes = static_cast<size_t>(std::ranges::count(rest, '/'));
+    return (slashes + 1) * RetainedTree::kLevelBytes + rest.size() - slashes;
+}
+
+}  // namespace
 
 RetainedTree::RetainedTree(const RetainedLimits& limits)
     : limits_(limits), root_(std::make_unique<Node>()) {}
@@ -35,17 +47,24 @@ RetainedTree::Node* RetainedTree::find(std::string_view topic) const {
                           [&](const Node& node) { return node.message->view().topic == topic; });
 }
 
-RetainedTree::Node& RetainedTree::make(std::string_view topic) {
+RetainedTree::Node* RetainedTree::make(std::string_view topic, size_t room) {
     Node* node = root_.get();
+    bool is_new = false;
     std::string_view level;
     for (LevelReader levels(topic); levels.next(level);) {
         auto child = node->children.find(level);
         if (child == node->children.end()) {
+            if (!is_new) {
+                const size_t bytes = bytes_from(level, topic);
+                if (bytes > room) return nullptr;
+                bytes_.fetch_add(bytes, std::memory_order_relaxed);
+                is_new = true;
+            }
             child = node->children.emplace(level, std::make_unique<Node>()).first;
         }
         node = child->second.get();
     }
-    return *node;
+    return node;
 }
 
 void RetainedTree::overtake(std::string_view topic) {
@@ -59,6 +78,14 @@ MessagePtr RetainedTree::current(std::string_view topic, uint64_t now_ms) {
     const Node* node = find(topic);
     if (node == nullptr || node->is_overtaken) return nullptr;
     return node->message->view().expires_at_ms > now_ms ? node->message : nullptr;
+}
+
+bool RetainedTree::holds(const Message& message) {
+    const uint64_t hash = text_hash(message.view().topic);
+    const std::lock_guard guard(mutex_);
+    return by_topic_.find(hash, [&](const Node& node) {
+        return node.message.get() == &message;
+    }) != nullptr;
 }
 
 // Drops the message, and the nodes that only it needed.
@@ -80,6 +107,7 @@ void RetainedTree::erase(std::string_view topic) {
     forget_message(*node);
     if (!node->children.empty()) return;
     // A chain, without branches: taken apart from above.
+    bytes_.fetch_sub(bytes_from(first_unneeded, topic), std::memory_order_relaxed);
     auto at = keep->children.find(first_unneeded);
     auto chain = std::move(at->second);
     keep->children.erase(at);
@@ -119,15 +147,19 @@ RetainedStore::Kept RetainedTree::keep(const MessagePtr& message, uint64_t publi
         if (known != nullptr) erase(view.topic);
         return Kept::cleared;
     }
-    const size_t freed = known != nullptr ? known->message->view().size() : 0;
-    if (messages() + (known == nullptr ? 1 : 0) > limits_.max_messages ||
-        bytes() - freed + view.size() > limits_.max_bytes) {
+    const size_t others = bytes() - (known != nullptr ? known->message->view().size() : 0);
+    Node* node = nullptr;
+    if (messages() + (known == nullptr ? 1 : 0) <= limits_.max_messages &&
+        others + view.size() <= limits_.max_bytes) {
+        node = known != nullptr ? known
+                                : make(view.topic, limits_.max_bytes - others - view.size());
+    }
+    if (node == nullptr) {
         if (known != nullptr) erase(view.topic);
         return Kept::full;
     }
-    Node& node = known != nullptr ? *known : make(view.topic);
-    if (known != nullptr) forget_message(node);
-    put(node, message, publisher);
+    if (known != nullptr) forget_message(*node);
+    put(*node, message, publisher);
     return Kept::stored;
 }
 

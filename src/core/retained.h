@@ -28,7 +28,7 @@ namespace trestle {
 
 struct RetainedLimits {
     size_t max_messages = 1'000'000;
-    size_t max_bytes = size_t{1} << 30;
+    size_t max_bytes = size_t{1} << 30;  ///< of messages and of the levels of their topics
 };
 
 /// Tells publishers apart for "no local"; 0: not a client.
@@ -56,6 +56,8 @@ class RetainedStore {
     virtual void overtake(std::string_view topic) = 0;
     /// The topic's message; null when there is none, it has expired or was overtaken.
     virtual MessagePtr current(std::string_view topic, uint64_t now_ms) = 0;
+    /// Whether this very message is the one kept for its topic, not one that was there before.
+    [[nodiscard]] virtual bool holds(const Message& message) = 0;
     /// Sets or replaces the topic's message; an empty payload clears it [MQTT-3.3.1-6]. `full`: a
     /// limit is reached and the message is not kept; one that was there is gone all the same, as it
     /// is no longer the last [MQTT-3.3.1-5]. `publisher` is a `publisher_hash`.
@@ -88,6 +90,7 @@ class RetainedTree final : public RetainedStore {
     ~RetainedTree() override;
     void overtake(std::string_view topic) override;
     MessagePtr current(std::string_view topic, uint64_t now_ms) override;
+    [[nodiscard]] bool holds(const Message& message) override;
 
     Kept keep(const MessagePtr& message, uint64_t publisher) override;
     void collect(RetainedCursor& cursor, size_t most, uint64_t now_ms,
@@ -104,6 +107,9 @@ class RetainedTree final : public RetainedStore {
 
     /// Topics looked at by one `collect` at most.
     static constexpr size_t kMostVisited = 4096;
+    /// What a level of the tree takes beside its text, and counts in `bytes`: the first message of
+    /// a deep topic may need a great many.
+    static constexpr size_t kLevelBytes = 160;
 
  private:
     struct Node;
@@ -112,7 +118,8 @@ class RetainedTree final : public RetainedStore {
     using Children = std::map<std::string, std::unique_ptr<Node>, std::less<>>;
 
     [[nodiscard]] Node* find(std::string_view topic) const;
-    Node& make(std::string_view topic);
+    /// Null: it would take more than `room` bytes.
+    Node* make(std::string_view topic, size_t room);
     void put(Node& node, const MessagePtr& message, uint64_t publisher);
     void erase(std::string_view topic);
     void forget_message(Node& node);

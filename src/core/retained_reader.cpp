@@ -13,10 +13,15 @@ void RetainedReader::add(std::string filter, const SubscribeOptions& options,
     read.cursor.without_publisher = without_publisher;
     read.match.options = options;
     if (options.subscription_id != 0) read.match.subscription_ids = {options.subscription_id};
+    by_filter_.emplace(read.cursor.filter, std::prev(reads_.end()));
 }
 
-void RetainedReader::remove(const std::string& filter) {
-    std::erase_if(reads_, [&](const Read& read) { return read.cursor.filter == filter; });
+void RetainedReader::remove(std::string_view filter) {
+    const auto found = by_filter_.find(filter);
+    if (found == by_filter_.end()) return;
+    const auto read = found->second;  // holds the key's text
+    by_filter_.erase(found);
+    reads_.erase(read);
 }
 
 void RetainedReader::go_on() {
@@ -25,11 +30,15 @@ void RetainedReader::go_on() {
     while (!reads_.empty() && session_.takes_more()) {
         Read& read = reads_.front();
         if (read.next < read.batch.size()) {
-            session_.deliver_retained(std::move(read.batch[read.next++]), read.match);
+            read.last = std::move(read.batch[read.next++]);
+            // One that has expired may be gone from the store or not: it is counted all the same.
+            if (read.last->view().expires_at_ms <= hub_.now_ms() || store.holds(*read.last)) {
+                session_.deliver_retained(read.last, read.match);
+            }
             continue;
         }
         if (read.cursor.done) {
-            reads_.pop_front();
+            remove(read.cursor.filter);
             continue;
         }
         if (left == 0) return post();
@@ -39,6 +48,16 @@ void RetainedReader::go_on() {
         // A portion without any match was work as well.
         left -= read.batch.empty() ? left : read.batch.size();
     }
+}
+
+void RetainedReader::detach() {
+    if (reads_.empty()) return;
+    Read& read = reads_.front();  // no other has a batch
+    if (read.next == read.batch.size()) return;
+    read.batch.clear();
+    read.next = 0;
+    read.cursor.done = false;
+    read.cursor.after = read.last->view().topic;
 }
 
 void RetainedReader::post() {

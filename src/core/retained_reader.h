@@ -2,14 +2,22 @@
 //
 // A large set is handed over in portions: the session takes more when it has room and its
 // connection is ready, and other work of the shard runs in between. Only references wait here, so
-// neither the session's queue nor memory grows with the set. Owned by its session; lives on the
-// session's shard, and only while there is something to hand over.
+// neither the session's queue nor memory grows with the set.
+//
+// What waits here may be replaced or cleared meanwhile. Then it is left out: what took its place
+// went out live to the same subscription, and nothing older may follow that [MQTT-4.6.0-6]. A
+// client that was away may have missed it, so after that the rest is read anew.
+//
+// Owned by its session; lives on the session's shard, and only while there is something to hand
+// over.
 #pragma once
 
 #include <cstddef>
-#include <deque>
+#include <list>
+#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/retained.h"
@@ -27,9 +35,11 @@ class RetainedReader : public std::enable_shared_from_this<RetainedReader> {
     /// Begins with what this subscription selects; one that is under way for the filter starts
     /// anew.
     void add(std::string filter, const SubscribeOptions& options, uint64_t without_publisher);
-    void remove(const std::string& filter);
+    void remove(std::string_view filter);
     /// Hands over what the session takes now; posts itself when that is a great many.
     void go_on();
+    /// The connection is gone.
+    void detach();
     [[nodiscard]] bool done() const { return reads_.empty(); }
 
  private:
@@ -38,13 +48,16 @@ class RetainedReader : public std::enable_shared_from_this<RetainedReader> {
         SubscriptionMatch match;
         std::vector<MessagePtr> batch;
         size_t next = 0;
+        MessagePtr last;  // handed over or left out
     };
     void post();
 
     static constexpr size_t kPerTurn = 256;  // messages handed over before other work runs
     HubShard& hub_;
     Session& session_;
-    std::deque<Read> reads_;
+    std::list<Read> reads_;  // one after the other
+    // A client that takes nothing may subscribe to a great many meanwhile.
+    std::map<std::string_view, std::list<Read>::iterator> by_filter_;
     bool posted_ = false;
 };
 

@@ -22,6 +22,11 @@ void Session::deliver(Delivery& delivery, const SubscriptionMatch& match) {
 
 void Session::deliver_retained(MessagePtr message, const SubscriptionMatch& match) {
     static const Publisher kNobody;
+    if (expired(message->view())) {
+        ledger_.matched->add(hub_.index());
+        drop(DropReason::expired);
+        return;
+    }
     Delivery delivery(std::move(message), kNobody, hub_.executor());
     take(delivery, true, match);
 }
@@ -61,6 +66,8 @@ void Session::put_in_flight(Queued&& publish, uint16_t id) {
     const State state =
         publish.qos == Qos::at_least_once ? State::awaiting_puback : State::awaiting_pubrec;
     in_flight_bytes_ += publish.message->view().size();
+    if (places_) [[unlikely]]
+        places_->insert(id, left_slots_ + static_cast<uint32_t>(in_flight_.size()));
     in_flight_.push_back({std::move(publish), id, state, true});
     resend_at_ = in_flight_.size();
     ++in_flight_count_;
@@ -115,7 +122,7 @@ void Session::pump() {
     resend();
     while (sink_ != nullptr && !queue_.empty() && sink_->writable()) {
         const Queued& next = queue_.front();
-        if (next.message->view().expires_at_ms <= hub_.now_ms()) {
+        if (expired(next.message->view())) {
             take_front();
             drop(DropReason::expired);
             continue;
@@ -184,6 +191,7 @@ bool Session::send_again(InFlight& slot) {
 void Session::detach() {
     sink_ = nullptr;
     if (incoming_) incoming_->detach();
+    if (retained_) retained_->detach();
     tell_readiness();
     if (limits_.queue_qos0_offline) return;
     // What waited at QoS 0 for the connection has nobody to wait for any more.
@@ -230,21 +238,50 @@ bool Session::on_pubcomp(uint16_t packet_id) {
     return true;
 }
 
-// Packet ids are given in turn, so an id's place follows from the first one's; a client that leaves
-// holes for long costs a search of the window.
+uint32_t Session::from_first(uint16_t packet_id) const {
+    const uint16_t first = in_flight_[0].packet_id;
+    return packet_id >= first ? packet_id - first : packet_id + 65'535u - first;
+}
+
+// Packet ids are given in turn, so an id's place follows from the first one's.
 Session::InFlight* Session::find(uint16_t packet_id) {
     if (in_flight_.empty()) return nullptr;
-    const uint16_t first = in_flight_.front().packet_id;
-    const size_t guess = packet_id >= first ? packet_id - first : packet_id + 65'535u - first;
-    if (guess < in_flight_.size() && in_flight_[guess].packet_id == packet_id) {
+    const uint32_t guess = from_first(packet_id);
+    if (!places_ && guess < in_flight_.size() && in_flight_[guess].packet_id == packet_id) {
         return in_flight_[guess].state == State::free ? nullptr : &in_flight_[guess];
     }
-    for (size_t i = 0; i < in_flight_.size(); ++i) {
-        if (in_flight_[i].packet_id == packet_id && in_flight_[i].state != State::free) {
-            return &in_flight_[i];
+    return search(packet_id);
+}
+
+// Of a client that leaves holes for long, or that names what is not there.
+Session::InFlight* Session::search(uint16_t packet_id) {
+    if (packet_id == 0) return nullptr;
+    if (places_) {
+        const uint32_t* place = places_->find(packet_id);
+        return place == nullptr ? nullptr : &in_flight_[*place - left_slots_];
+    }
+    const uint32_t wanted = from_first(packet_id);
+    size_t from = 0;
+    for (size_t to = in_flight_.size(); from < to;) {
+        const size_t middle = (from + to) / 2;
+        if (from_first(in_flight_[middle].packet_id) < wanted) {
+            from = middle + 1;
+        } else {
+            to = middle;
         }
     }
-    return nullptr;
+    if (from == in_flight_.size()) return nullptr;
+    InFlight& slot = in_flight_[from];
+    return slot.packet_id == packet_id && slot.state != State::free ? &slot : nullptr;
+}
+
+void Session::note_places() {
+    places_ = std::make_unique<PacketIdMap<uint32_t>>();
+    for (size_t i = 0; i < in_flight_.size(); ++i) {
+        const InFlight& slot = in_flight_[i];
+        if (slot.state == State::free) continue;
+        places_->insert(slot.packet_id, left_slots_ + static_cast<uint32_t>(i));
+    }
 }
 
 void Session::finish(InFlight& slot) {
@@ -259,18 +296,31 @@ void Session::refuse(InFlight& slot) {
     pump();
 }
 
-// Another member gets what this one has not acknowledged; a QoS 2 message that was sent stays
-// [MQTT-4.8.2-4], [MQTT-4.8.2-5]. In these books it is dropped, in the other session's it is new.
+// Another member gets what this one has not acknowledged, unless it has expired [MQTT-3.3.2-5]; a
+// QoS 2 message that was sent stays [MQTT-4.8.2-4], [MQTT-4.8.2-5]. In these books it is dropped,
+// in the other session's it is new.
 void Session::pass_on_shared() {
     for (size_t i = 0; i < in_flight_.size(); ++i) {
-        const InFlight& slot = in_flight_[i];
+        InFlight& slot = in_flight_[i];
         if (slot.publish.shared_group == 0 || slot.state != State::awaiting_puback) continue;
-        hub_.pass_on(slot.publish.shared_group, slot.publish.message);
+        if (pass_on(slot.publish)) continue;
+        slot.state = State::free;
+        --in_flight_count_;
+        ledger_.in_flight->add(hub_.index(), -1);
     }
-    for (size_t i = 0; i < queue_.size(); ++i) {
-        const Queued& item = queue_[i];
-        if (item.shared_group != 0) hub_.pass_on(item.shared_group, item.message);
+    for (size_t left = queue_.size(); left > 0; --left) {
+        const Queued item = take_front();
+        if (item.shared_group == 0 || pass_on(item)) drop(DropReason::session_ended);
     }
+}
+
+bool Session::pass_on(const Queued& item) {
+    if (expired(item.message->view())) {
+        drop(DropReason::expired);
+        return false;
+    }
+    hub_.pass_on(item.shared_group, item.message);
+    return true;
 }
 
 void Session::set_readiness() {
@@ -288,6 +338,8 @@ void Session::let_go_of_message(InFlight& slot) {
 
 void Session::release(InFlight& slot) {
     let_go_of_message(slot);
+    if (places_) [[unlikely]]
+        places_->erase(slot.packet_id);
     slot.publish = {};
     slot.state = State::free;
     if (std::exchange(slot.sent, false)) --outstanding_;
@@ -295,6 +347,7 @@ void Session::release(InFlight& slot) {
     ledger_.in_flight->add(hub_.index(), -1);
     while (!in_flight_.empty() && in_flight_.front().state == State::free) {
         in_flight_.pop_front();
+        ++left_slots_;
         if (resend_at_ != 0) --resend_at_;
     }
     if (in_flight_.size() > 2 * size_t{in_flight_count_} + 1024) compact();
@@ -311,16 +364,19 @@ void Session::compact() {
         in_flight_.push_back(std::move(slot));
     }
     resend_at_ = resent;
+    if (places_) note_places();
 }
 
 // Ids are given in turn: the first one to be in use still is that of the oldest message in flight
 // [MQTT-2.2.1-3].
 uint16_t Session::next_packet_id() {
-    if (in_flight_.empty()) wrapped_ = false;
+    if (in_flight_.empty()) places_.reset();
     do {
         last_packet_id_ = last_packet_id_ == 65'535 ? uint16_t{1} : uint16_t(last_packet_id_ + 1);
-        wrapped_ |= !in_flight_.empty() && last_packet_id_ == in_flight_.front().packet_id;
-    } while (wrapped_ && find(last_packet_id_) != nullptr);
+        if (!places_ && !in_flight_.empty() && last_packet_id_ == in_flight_.front().packet_id) {
+            note_places();
+        }
+    } while (places_ && search(last_packet_id_) != nullptr);
     return last_packet_id_;
 }
 
@@ -355,6 +411,7 @@ bool Session::unsubscribe(const std::string& filter) {
 }
 
 void Session::unsubscribe_all() {
+    retained_.reset();
     while (!subscriptions_.empty()) unsubscribe(std::string(subscriptions_.begin()->first));
 }
 
@@ -368,6 +425,7 @@ void Session::drop_all(DropReason reason) {
         ledger_.in_flight->add(hub_.index(), -static_cast<int64_t>(in_flight_count_));
     }
     in_flight_.clear();
+    places_.reset();
     in_flight_count_ = outstanding_ = 0;
     in_flight_bytes_ = resend_at_ = 0;
 }

@@ -15,6 +15,7 @@
 #include "core/hub.h"
 #include "core/incoming.h"
 #include "core/ledger.h"
+#include "core/packet_id_map.h"
 #include "core/retained_reader.h"
 #include "core/ring.h"
 #include "core/subscriber.h"
@@ -146,10 +147,15 @@ class Session final : public Subscriber {
     Queued take_front();
     void compact();
     InFlight* find(uint16_t packet_id);
+    InFlight* search(uint16_t packet_id);
+    [[nodiscard]] uint32_t from_first(uint16_t packet_id) const;
+    void note_places();
     void finish(InFlight& slot);
     void refuse(InFlight& slot);
     void release(InFlight& slot);
     void pass_on_shared();
+    /// False: it has expired, and is counted as that.
+    bool pass_on(const Queued& item);
     void tell_readiness() {
         if (member_) [[unlikely]]
             set_readiness();
@@ -159,6 +165,9 @@ class Session final : public Subscriber {
     void resend();
     bool send_again(InFlight& slot);
     uint16_t next_packet_id();
+    [[nodiscard]] bool expired(const MessageView& message) const {
+        return message.expires_at_ms <= hub_.now_ms();
+    }
     void drop(DropReason reason, size_t n = 1) { ledger_.drop(hub_.index(), reason, n); }
 
     HubShard& hub_;
@@ -168,14 +177,17 @@ class Session final : public Subscriber {
     SessionSink* sink_ = nullptr;
     uint16_t window_ = 0;
     uint16_t last_packet_id_ = 0;
-    bool wrapped_ = false;  // the ids have come round to a message that is still in flight
     uint32_t in_flight_count_ = 0;
     uint32_t outstanding_ = 0;  // of these, sent on this connection
+    uint32_t left_slots_ = 0;   // how many have gone from the front, so far
     size_t in_flight_bytes_ = 0;
     size_t resend_at_ = 0;  // slots from here on belong to a former connection
     size_t queued_bytes_ = 0;
     Ring<Queued> queue_;
     Ring<InFlight> in_flight_;            // in the order sent; finished ones leave from the front
+    // When the ids have come round to a message that is still in flight: where each one is, counted
+    // from the first slot that ever was.
+    std::unique_ptr<PacketIdMap<uint32_t>> places_;
     std::shared_ptr<Incoming> incoming_;  // once it has published at QoS 1 or 2
     Subscriptions subscriptions_;
     std::shared_ptr<MemberState> member_;       // once it has shared a subscription

@@ -46,17 +46,18 @@ void SessionTable::let_go(Entry& entry, uint32_t expiry_s, std::unique_ptr<Will>
         entry.will_->timer.set(hub_.now_ms() + uint64_t{entry.will_->will.delay_s} * 1000);
         will.reset();
     }
+    const Session* self = expiry_s == 0 ? nullptr : entry.session_.get();
     if (expiry_s == 0) {
         end(entry);
     } else if (expiry_s != kSessionNeverExpires) {
         entry.expiry_.set(hub_.now_ms() + uint64_t{expiry_s} * 1000);
     }
-    if (will) will->publish(hub_);
+    if (will) will->publish(hub_, self);
 }
 
 void SessionTable::Entry::will_is_due() {
     const auto waiting = std::move(will_);
-    waiting->will.publish(table_.hub_);
+    waiting->will.publish(table_.hub_, session_.get());
 }
 
 void SessionTable::end(Entry& entry) {
@@ -66,7 +67,7 @@ void SessionTable::end(Entry& entry) {
     entries_.erase(found);
     const auto waiting = std::move(owned->will_);
     owned.reset();
-    if (waiting) waiting->will.publish(hub_);  // [MQTT-3.1.2-8]
+    if (waiting) waiting->will.publish(hub_, nullptr);  // [MQTT-3.1.2-8]
 }
 
 void SessionTable::end_all(DropReason reason) {

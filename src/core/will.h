@@ -20,7 +20,8 @@ struct Will {
     uint32_t delay_s = 0;
     std::optional<uint32_t> expiry_s;
 
-    void publish(HubShard& hub);
+    /// `self`: the client's session, for "no local"; null when it is gone.
+    void publish(HubShard& hub, const Subscriber* self);
 };
 
 }  // namespace trestle

@@ -36,6 +36,8 @@ std::vector<std::string> topics(RetainedStore& store, std::string filter, size_t
     return names;
 }
 
+constexpr size_t levels(size_t count) { return count * RetainedTree::kLevelBytes; }
+
 using Names = std::vector<std::string>;
 
 TEST(Retained, TheLastMessageOfATopicIsKept) {  // [MQTT-3.3.1-5]
@@ -43,7 +45,7 @@ TEST(Retained, TheLastMessageOfATopicIsKept) {  // [MQTT-3.3.1-5]
     EXPECT_EQ(store.keep(message("a/b", "one"), 0), Kept::stored);
     EXPECT_EQ(store.keep(message("a/b", "three"), 0), Kept::stored);
     EXPECT_EQ(store.messages(), 1u);
-    EXPECT_EQ(store.bytes(), 8u);
+    EXPECT_EQ(store.bytes(), 8u + levels(2) + 2) << "two levels of one letter";
     RetainedCursor cursor;
     cursor.filter = "a/b";
     std::vector<MessagePtr> out;
@@ -104,14 +106,35 @@ TEST(Retained, ExpiredOnesAreNeitherGivenNorKept) {  // [MQTT-3.3.2-5]
 }
 
 TEST(Retained, LimitsHold) {
-    RetainedTree store({.max_messages = 2, .max_bytes = 20});
+    RetainedTree store({.max_messages = 2, .max_bytes = 20 + levels(2)});
     EXPECT_EQ(store.keep(message("a"), 0), Kept::stored);
     EXPECT_EQ(store.keep(message("b"), 0), Kept::stored);
     EXPECT_EQ(store.keep(message("c"), 0), Kept::full);
     EXPECT_EQ(store.keep(message("b", "again"), 0), Kept::stored);
     EXPECT_EQ(store.keep(message("b", std::string(30, 'x')), 0), Kept::full);
     EXPECT_EQ(topics(store, "#"), Names{"a"}) << "an older message than the last would be wrong";
-    EXPECT_EQ(store.bytes(), 2u);
+    EXPECT_EQ(store.bytes(), 2u + levels(1) + 1);
+}
+
+TEST(Retained, TheLevelsOfTopicsCount) {
+    const std::string deep = "a" + std::string(127, '/');
+    RetainedTree store({.max_messages = 100, .max_bytes = 3 * levels(128)});
+    EXPECT_EQ(store.keep(message(deep + "1"), 0), Kept::stored);
+    EXPECT_EQ(store.bytes(), levels(128) + 2 + deep.size() + 1 + 1);
+    const size_t one = store.bytes();
+    EXPECT_EQ(store.keep(message(deep + "2"), 0), Kept::stored) << "shares all levels but one";
+    EXPECT_EQ(store.bytes(), one + levels(1) + 1 + deep.size() + 1 + 1);
+    EXPECT_EQ(store.keep(message("b" + deep), 0), Kept::stored);
+    const size_t full = store.bytes();
+    EXPECT_EQ(store.keep(message("c" + deep), 0), Kept::full);
+    EXPECT_EQ(store.bytes(), full);
+    EXPECT_EQ(store.messages(), 3u);
+    store.keep(message("b" + deep, ""), 0);
+    EXPECT_EQ(store.keep(message("c" + deep), 0), Kept::stored) << "what is cleared is given back";
+    for (const auto& topic : {deep + "1", deep + "2", "c" + deep}) {
+        store.keep(message(topic, ""), 0);
+    }
+    EXPECT_EQ(store.bytes(), 0u);
 }
 
 TEST(Retained, APublishersOwnAreLeftOutWhenAsked) {
@@ -170,6 +193,8 @@ TEST(Retained, AgreesWithMatchingEachTopic) {
                 ASSERT_EQ(got, expected) << filter << " in portions of " << portion;
             }
         }
+        for (const auto& topic : present) store.keep(message(topic, ""), 0);
+        ASSERT_EQ(store.bytes(), 0u);
     }
 }
 

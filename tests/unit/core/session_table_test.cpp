@@ -210,6 +210,29 @@ TEST_F(SessionTableTest, AWillWaitsForItsDelayTheEndOrTheClientsReturn) {
     world_[0].unsubscribe(mourner, "will");
 }
 
+TEST_F(SessionTableTest, NoLocalHoldsForAWillToo) {  // [MQTT-3.8.3-3]
+    Holder holder(table_);
+    open(holder, "a");
+    auto& entry = *holder.entry;
+    auto& session = entry.session();
+    session.subscribe("will", {.qos = Qos::at_least_once, .no_local = true});
+    const auto will = [&](uint32_t delay_s) {
+        auto made = std::make_unique<Will>();
+        made->from.self = &session;
+        made->message = Message::copy_of(message("will", "x", 1));
+        made->delay_s = delay_s;
+        return made;
+    };
+    table_.let_go(entry, 60, will(0));
+    EXPECT_EQ(session.queued(), 0u);
+    table_.hold(entry, holder);
+    table_.let_go(entry, 60, will(10));
+    run_until(10'000);
+    EXPECT_EQ(session.queued(), 0u);
+    world_[0].publish(message("will", "another's", 1), publisher_);
+    EXPECT_EQ(session.queued(), 1u);
+}
+
 TEST_F(SessionTableTest, EndAllDropsWithItsReason) {
     Holder holders[] = {Holder(table_), Holder(table_), Holder(table_)};
     const char* const ids[] = {"a", "b", "c"};

@@ -188,6 +188,29 @@ TEST_F(SessionTest, WhatExpiredInTheQueueIsNotSent) {
     EXPECT_EQ(dropped(DropReason::expired), 1u);
 }
 
+TEST_F(SessionTest, WhatExpiredIsNotPassedOnToAnotherMember) {  // [MQTT-3.3.2-5]
+    auto& session = open();
+    session.unsubscribe("t");
+    session.subscribe("$share/g/t", {.qos = Qos::at_least_once});
+    session.attach(sink_, 2);
+    for (const char* payload : {"in flight, expires", "in flight"}) {
+        publish(payload, 1, payload[9] == ',' ? 100 : kNeverExpires);
+    }
+    publish("queued, expires", 1, 100);
+    publish("queued", 1);
+    Session other(world_[0], "other", limits_, books_.ledger);
+    FakeSink others;
+    other.attach(others, 10);
+    other.subscribe("$share/g/t", {.qos = Qos::at_least_once});
+    world_.set_now(100);
+    session_.reset();
+    EXPECT_THAT(others.payloads(), ElementsAre("in flight", "queued"));
+    EXPECT_EQ(dropped(DropReason::expired), 2u);
+    EXPECT_EQ(dropped(DropReason::session_ended), 2u);
+    EXPECT_EQ(books_.in_flight.value(), 2);
+    EXPECT_EQ(books_.balance(), 0);
+}
+
 TEST_F(SessionTest, TooLargeForThisClientIsDropped) {
     auto& session = open();
     sink_.largest = 3;
@@ -286,6 +309,33 @@ TEST_F(SessionTest, PacketIdsGoRoundAndSpareTheOneStuckInFlight) {
     EXPECT_EQ(session.in_flight(), 2u);
     EXPECT_TRUE(session.on_puback(1));
     EXPECT_TRUE(session.on_puback(2));
+}
+
+TEST_F(SessionTest, AnIdThatIsGivenAgainIsFoundBesideItsFormerPlace) {
+    auto& session = open();
+    session.attach(sink_, 65'535);
+    for (int i = 0; i < 65'535; ++i) publish("x", 1);
+    for (uint16_t id = 2; id <= 30'000; ++id) ASSERT_TRUE(session.on_puback(id));
+    publish("again", 1);
+    ASSERT_EQ(sink_.sent.back().packet_id, 2);
+    EXPECT_TRUE(session.on_puback(2));
+    EXPECT_FALSE(session.on_puback(2));
+    EXPECT_TRUE(session.on_puback(1));
+    EXPECT_EQ(session.in_flight(), 35'535u);
+}
+
+// Each by a walk through the window, these would be ten thousand million steps.
+TEST_F(SessionTest, UnknownAndScatteredIdsAreFoundWithoutAWalk) {
+    auto& session = open();
+    session.attach(sink_, 65'535);
+    for (int i = 0; i < 60'000; ++i) publish("x", 1);
+    for (int i = 0; i < 100'000; ++i) ASSERT_FALSE(session.on_puback(60'001 + i % 5'000));
+    for (uint16_t id = 2; id <= 60'000; id += 3) ASSERT_TRUE(session.on_puback(id));
+    for (uint16_t id = 3; id <= 60'000; id += 3) ASSERT_TRUE(session.on_puback(id));
+    while (session.in_flight() < 65'535) publish("x", 1);  // round to the first ones
+    for (int i = 0; i < 100'000; ++i) ASSERT_FALSE(session.on_puback(0));
+    for (uint32_t id = 65'535; id > 0; --id) ASSERT_TRUE(session.on_puback(uint16_t(id)));
+    EXPECT_EQ(session.in_flight(), 0u);
 }
 
 TEST_F(SessionTest, EveryPacketIdCanBeInFlight) {
