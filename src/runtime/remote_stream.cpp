@@ -155,7 +155,7 @@ class RemoteStream final : public ByteStream {
     size_t taken_ = 0;                // given to the handler, not acknowledged to Near
     size_t unseen_ = 0;               // at the end of the inbox, not given to the handler yet
     std::optional<std::string> end_;  // the stream is closed; not reported yet
-    bool fresh_ = false;              // the inbox holds bytes of the time before `start`
+    bool fresh_ = false;              // given to the handler again, though nothing has come since
     bool paused_ = false;
     bool moved_ = false;
     bool closing_ = false;  // we want to close
@@ -229,6 +229,9 @@ void RemoteStream::deliver() {
     // A stream that has moved on has given the rest along.
     inbox_.consume(moved_ ? inbox_.size() : used);
     moved_ = false;
+    // One that pauses leaves whole packets over: they are given again when it goes on, whatever
+    // comes from the peer meanwhile.
+    fresh_ = paused_ && !inbox_.empty();
     if (inbox_.empty()) give_back(*shard_, std::exchange(inbox_, OutBuffer()));
 }
 
@@ -242,8 +245,8 @@ void RemoteStream::receive_end(const std::string& why) {
 void RemoteStream::report_end() {
     if (!end_ || handler_ == nullptr) return;
     // What came before the end is seen first, as with a socket: it waits for a handler that pauses,
-    // or for the end of this turn.
-    if (!closing_ && (unseen_ != 0 || fresh_)) return;
+    // or for the end of this turn. Not for one that waits for its output to drain.
+    if (!closing_ && !told_congested_ && (unseen_ != 0 || fresh_)) return;
     const std::string why = std::move(*end_);
     end_.reset();
     std::exchange(handler_, nullptr)->on_closed(why);
