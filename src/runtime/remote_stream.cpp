@@ -146,6 +146,7 @@ class RemoteStream final : public ByteStream {
  private:
     void end_of_turn() override;
     void deliver();
+    void deliver_when_clear();
     void send();
     void report_end();
 
@@ -157,6 +158,7 @@ class RemoteStream final : public ByteStream {
     std::optional<std::string> end_;  // the stream is closed; not reported yet
     bool fresh_ = false;              // given to the handler again, though nothing has come since
     bool paused_ = false;
+    bool awaits_clear_ = false;
     bool moved_ = false;
     bool closing_ = false;  // we want to close
     bool close_sent_ = false;
@@ -221,6 +223,7 @@ void RemoteStream::receive(OutBuffer&& bytes, size_t written) {
 void RemoteStream::deliver() {
     if (handler_ == nullptr || paused_ || closing_ || inbox_.empty()) return;
     if (unseen_ == 0 && !fresh_) return;
+    if (shard_->congested()) return deliver_when_clear();
     fresh_ = false;
     taken_ += std::exchange(unseen_, 0);
     const auto port = near_->port();
@@ -233,6 +236,16 @@ void RemoteStream::deliver() {
     // comes from the peer meanwhile.
     fresh_ = paused_ && !inbox_.empty();
     if (inbox_.empty()) give_back(*shard_, std::exchange(inbox_, OutBuffer()));
+}
+
+// What is read here is published from this shard: the lanes that it fills are this shard's.
+void RemoteStream::deliver_when_clear() {
+    if (std::exchange(awaits_clear_, true)) return;
+    shard_->when_clear([port = near_->port()] {
+        if (port->stream == nullptr) return;
+        port->stream->awaits_clear_ = false;
+        port->stream->shard_->at_end_of_turn(*port->stream);
+    });
 }
 
 void RemoteStream::receive_end(const std::string& why) {

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <atomic>
 #include <functional>
+#include <future>
 
+#include "../core/fakes.h"
 #include "fake_stream.h"
 #include "runtime/shard_pool.h"
 
@@ -205,6 +207,33 @@ TEST_F(RemoteStream, GivesWhatAPausingHandlerLeftOverWhenItGoesOn) {
     on_here([&] { client_.stream->resume_reading(); });
     EXPECT_TRUE(received("abcdefgh"));
     EXPECT_TRUE(board_.wait([](Board& b) { return b.closed == 1; }));
+}
+
+// What its handler publishes would go to another shard that is far behind already.
+TEST_F(RemoteStream, WaitsWhileItsShardIsCongested) {
+    connect();
+    test::FakeSubscriber subscriber;
+    Shard& slow = pool_[2];
+    ShardPool::run_on(slow, [&] { slow.hub().subscribe(subscriber, "t", {}); });
+    std::promise<void> let_go;
+    slow.post([blocked = let_go.get_future().share()] { blocked.wait(); });
+    const std::string payload(1'000'000, 'x');
+    Publisher publisher;
+    bool congested = false;
+    for (int i = 0; i < 40 && !congested; ++i) {
+        on_here([&] { here_.hub().publish(test::message("t", payload), publisher); });
+        on_here([&] { congested = here_.congested(); });
+    }
+    EXPECT_TRUE(congested);
+    feed("abc");
+    on_near([] {});
+    on_here([] {});
+    feed("def");
+    on_near([] {});
+    on_here([&] { EXPECT_EQ(board_.received, ""); });
+    let_go.set_value();
+    EXPECT_TRUE(received("abcdef"));
+    ShardPool::run_on(slow, [&] { slow.hub().unsubscribe(subscriber, "t"); });
 }
 
 TEST_F(RemoteStream, PassesAPacketThatIsLargerThanTheWindow) {
