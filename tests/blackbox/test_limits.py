@@ -135,7 +135,8 @@ def test_slow_reader_harms_nobody(gateway, raw):
                     reason="queue_full")
 
 
-# 5.0 [MQTT-3.1.2-22]  3.1.1 [MQTT-3.1.2-24]
+# 5.0 [MQTT-3.1.2-22]
+# 3.1.1 [MQTT-3.1.2-24]
 def test_answers_to_one_that_reads_nothing(gateway, raw, version):
     """They do not fill the memory: nothing is read from it either, and keep alive ends it."""
     one = gateway()
