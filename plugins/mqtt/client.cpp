@@ -302,11 +302,10 @@ size_t Client::encode(const OutgoingPublish& out) {
     packet.retain = out.retain;
     packet.dup = out.dup;
     if (out.message.expires_at_ms != kNeverExpires) {
-        // Less the whole seconds that it has waited, at least one: it has not expired yet
-        // [MQTT-3.3.2-6].
+        // Less the whole seconds that it has waited [MQTT-3.3.2-6].
         const uint64_t now = connection_.shard().now_ms();
         const uint64_t left =
-            out.message.expires_at_ms > now ? (out.message.expires_at_ms - now + 999) / 1000 : 1;
+            out.message.expires_at_ms > now ? (out.message.expires_at_ms - now + 999) / 1000 : 0;
         packet.message_expiry = static_cast<uint32_t>(left);
     }
     return our_aliases_ ? encode_with_alias(packet)

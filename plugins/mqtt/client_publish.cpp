@@ -155,9 +155,10 @@ Fault Client::arrived_again(const Publish& publish, Incoming::Arrival arrival) {
         case Incoming::Arrival::in_use:
             if (v5()) return refuse_publish(publish, Reason::packet_identifier_in_use);
             return {Reason::protocol_error, "the packet identifier is in use [MQTT-2.3.1-2]"};
-        default:
+        default:  // what is known already is answered first: nothing else would end the hold
+            if (const Fault fault = flush_acks(qos)) return fault;
             hold_when_full();
-            return flush_acks(qos);
+            return {};
     }
 }
 

@@ -63,14 +63,13 @@ Fault Client::answer(PacketType type, uint16_t packet_id, std::string_view reaso
 }
 
 Reason Client::check_filter(std::string_view filter) const {
+    if (!is_valid_subscription(filter)) return Reason::topic_filter_invalid;
     const bool shared = is_shared(filter);
-    if (!is_valid_subscription(filter) || topic_levels(filter) > options_.max_topic_levels) {
-        return Reason::topic_filter_invalid;
-    }
+    const std::string_view plain = shared ? parse_shared(filter)->filter : filter;
+    if (topic_levels(plain) > options_.max_topic_levels) return Reason::topic_filter_invalid;
     if (shared && !options_.shared_subscription_available) {
         return Reason::shared_subscriptions_not_supported;
     }
-    const std::string_view plain = shared ? parse_shared(filter)->filter : filter;
     if (!options_.wildcard_subscription_available &&
         plain.find_first_of("+#") != std::string_view::npos) {
         return Reason::wildcard_subscriptions_not_supported;

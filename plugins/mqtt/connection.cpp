@@ -47,7 +47,10 @@ size_t Connection::read_packets(std::string_view bytes) {
         const size_t most = state_ == State::connected ? service_.options().maximum_packet_size
                                                        : service_.options().max_connect_packet_size;
         const auto status = read_frame(bytes.substr(used), most, version_, frame, fault);
-        if (status == FrameStatus::need_more) return used;
+        if (status == FrameStatus::need_more) {
+            if (stream_->congested()) wait_until_it_reads();
+            return used;
+        }
         if (status == FrameStatus::fault) {
             fail(fault);
             return bytes.size();
@@ -192,8 +195,27 @@ void Connection::shut_down() {
     close();
 }
 
+// Answers go out whatever the backlog. So nothing more is read from a peer that does not take them;
+// but messages alone do not bring it so far, as one may well publish for long before it reads.
+void Connection::wait_until_it_reads() {
+    if (stream_->backlog() < 2 * service_.options().max_write_buffer) return;
+    full_ = true;
+    backlog_before_ = stream_->backlog();
+    stream_->pause_reading();
+}
+
+void Connection::read_on() {
+    last_packet_ms_ = shard_.now_ms();
+    if (held_ || full_) return;
+    if (state_ == State::connected) stream_->resume_reading();
+}
+
 void Connection::on_output_drained() {
-    if (client_ && state_ == State::connected) client_->on_writable();
+    if (!client_ || state_ != State::connected) return;
+    // First: what waits in the session may use up the room again, time after time, and the client
+    // must be able to say that it wants no more.
+    if (std::exchange(full_, false)) read_on();
+    client_->on_writable();
 }
 
 void Connection::on_closed(std::string_view why) {
@@ -213,14 +235,19 @@ void Connection::hold() {
 void Connection::go_on() {
     if (!held_) return;
     held_ = false;
-    last_packet_ms_ = shard_.now_ms();
-    if (state_ == State::connected) stream_->resume_reading();
+    read_on();
 }
 
 void Connection::watch(uint16_t keep_alive_s) {
     if (keep_alive_s == 0) return;
     silence_ms_ = uint32_t{keep_alive_s} * 1500;
     timer_.set(shard_.now_ms() + silence_ms_);
+}
+
+// Of a peer that is not listened to because it does not read, it is enough that it reads something.
+bool Connection::takes_output() {
+    const size_t backlog = stream_->backlog();
+    return full_ && std::exchange(backlog_before_, backlog) > backlog;
 }
 
 // Keep alive is checked when it would run out at the earliest, not at every packet.
@@ -235,7 +262,8 @@ void Connection::timer_fired() {
         note_error("no complete CONNECT packet came in time", "connect_timeout_ms");
         return close();
     }
-    const uint64_t due = held_ ? shard_.now_ms() + silence_ms_ : last_packet_ms_ + silence_ms_;
+    if (held_ || takes_output()) last_packet_ms_ = shard_.now_ms();
+    const uint64_t due = last_packet_ms_ + silence_ms_;
     if (due > shard_.now_ms()) return timer_.set(due);
     fail({Reason::keep_alive_timeout, "no packet within 1.5 times the keep alive"});
 }

@@ -70,6 +70,9 @@ class Connection final : public ByteStreamHandler {
     Accept accept_connect(const Frame& frame, std::string_view from_here);
     Accept open_client(const Connect& connect);
     void refuse(const Connect& connect, const Fault& fault, Refusal why);
+    void wait_until_it_reads();
+    void read_on();
+    [[nodiscard]] bool takes_output();
     void timer_fired();
     /// For the log, and counted as a breach of the protocol.
     void note_error(const char* what, std::string_view about);
@@ -85,7 +88,10 @@ class Connection final : public ByteStreamHandler {
     uint32_t silence_ms_ = 0;
     State state_ = State::awaiting_connect;
     Version version_ = Version::v5;
-    bool held_ = false;
+    // Nothing is read while either holds.
+    bool held_ = false;          // by the client's rules
+    bool full_ = false;          // the peer does not take what is written
+    size_t backlog_before_ = 0;  // while full: at the last look
 };
 
 }  // namespace trestle::mqtt

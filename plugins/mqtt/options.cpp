@@ -61,7 +61,8 @@ std::vector<Option> protocol_options() {
     o.push_back(Option::string_list("refuse_filters",
                                     "Filters that clients may not subscribe to, by pattern (itself "
                                     "a filter): whoever asks for one, or for a part of it, gets "
-                                    "0x80 in SUBACK"));
+                                    "0x80 in SUBACK")
+                    .topic_filters());
     o.push_back(Option::boolean("check_payload_format",
                                 "Refuse payloads that are marked as text and are no UTF-8 (0x99)")
                     .fallback(false));

@@ -103,7 +103,6 @@ void check_options(const Settings& settings, FaultSink& faults) {
     if (settings.has("path") && !settings.string("path").starts_with('/')) {
         faults.fault("path", "a request path begins with /");
     }
-    if (settings.has("json")) json::check_options(settings.object("json"), faults);
 }
 
 WebSocketOptions WebSocketOptions::from(const Settings& settings) {

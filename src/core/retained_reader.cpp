@@ -57,7 +57,7 @@ void RetainedReader::detach() {
     read.batch.clear();
     read.next = 0;
     read.cursor.done = false;
-    read.cursor.after = read.last->view().topic;
+    if (read.last) read.cursor.after = read.last->view().topic;
 }
 
 void RetainedReader::post() {

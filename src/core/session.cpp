@@ -65,7 +65,7 @@ void Session::take(Delivery& delivery, bool retain, const SubscriptionMatch& mat
 void Session::put_in_flight(Queued&& publish, uint16_t id) {
     const State state =
         publish.qos == Qos::at_least_once ? State::awaiting_puback : State::awaiting_pubrec;
-    in_flight_bytes_ += publish.message->view().size();
+    in_flight_bytes_ += publish.bytes();
     if (places_) [[unlikely]]
         places_->insert(id, left_slots_ + static_cast<uint32_t>(in_flight_.size()));
     in_flight_.push_back({std::move(publish), id, state, true});
@@ -81,7 +81,7 @@ void Session::enqueue(Delivery& delivery, Qos qos, bool retain, const Subscripti
         drop(DropReason::no_subscriber);  // nobody there, and QoS 0 promises nothing
         return;
     }
-    const size_t bytes = delivery.message().size();
+    const size_t bytes = delivery.message().size() + bytes_of(match.subscription_ids);
     if (!make_room(bytes)) {
         drop(DropReason::queue_full);
         return;
@@ -111,7 +111,7 @@ bool Session::make_room(size_t bytes) {
 
 Session::Queued Session::take_front() {
     Queued item = queue_.pop_front();
-    const auto bytes = item.message->view().size();
+    const auto bytes = item.bytes();
     queued_bytes_ -= bytes;
     ledger_.queue_messages->add(hub_.index(), -1);
     ledger_.queue_bytes->add(hub_.index(), -static_cast<int64_t>(bytes));
@@ -202,7 +202,7 @@ void Session::detach() {
             drop(DropReason::session_ended);
             continue;
         }
-        const auto bytes = item.message->view().size();
+        const auto bytes = item.bytes();
         queued_bytes_ += bytes;
         ledger_.queue_messages->add(hub_.index(), 1);
         ledger_.queue_bytes->add(hub_.index(), static_cast<int64_t>(bytes));
@@ -332,8 +332,9 @@ void Session::set_readiness() {
 
 void Session::let_go_of_message(InFlight& slot) {
     if (!slot.publish.message) return;
-    in_flight_bytes_ -= slot.publish.message->view().size();
+    in_flight_bytes_ -= slot.publish.bytes();
     slot.publish.message = nullptr;
+    slot.publish.subscription_ids = {};
 }
 
 void Session::release(InFlight& slot) {

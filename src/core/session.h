@@ -125,7 +125,12 @@ class Session final : public Subscriber {
         uint32_t shared_group = 0;
         Qos qos = Qos::at_most_once;
         bool retain = false;
+
+        [[nodiscard]] size_t bytes() const {
+            return message->view().size() + bytes_of(subscription_ids);
+        }
     };
+    static size_t bytes_of(const std::vector<uint32_t>& ids) { return ids.size() * sizeof ids[0]; }
     struct InFlight {
         Queued publish;
         uint16_t packet_id = 0;

@@ -87,6 +87,12 @@ Option&& Option::one_of(std::vector<std::string> allowed) && {
     return std::move(*this);
 }
 
+Option&& Option::topic_filters() && {
+    if (type != Type::string_list) misuse(name, "is not a list of strings");
+    is_topic_filter = true;
+    return std::move(*this);
+}
+
 Option&& Option::fallback(bool v) && {
     if (type != Type::boolean) misuse(name, "is not a boolean");
     value = v;

@@ -36,6 +36,7 @@ struct Option {
     double minimum = -std::numeric_limits<double>::infinity();
     double maximum = std::numeric_limits<double>::infinity();
     std::vector<std::string> choices;  // strings and list elements: the allowed values; empty = any
+    bool is_topic_filter = false;      // list elements: each must be one
     std::vector<Option> fields;        // objects only: the allowed keys
     /// The default; monostate = absent unless given. Objects always exist, with their fields'
     /// defaults.
@@ -54,6 +55,7 @@ struct Option {
     Option&& required() &&;
     Option&& between(double low, double high) &&;
     Option&& one_of(std::vector<std::string> allowed) &&;
+    Option&& topic_filters() &&;
     Option&& fallback(bool v) &&;
     Option&& fallback(int v) &&;
     Option&& fallback(int64_t v) &&;

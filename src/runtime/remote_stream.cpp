@@ -146,6 +146,7 @@ class RemoteStream final : public ByteStream {
  private:
     void end_of_turn() override;
     void deliver();
+    void deliver_when_clear();
     void send();
     void report_end();
 
@@ -155,8 +156,9 @@ class RemoteStream final : public ByteStream {
     size_t taken_ = 0;                // given to the handler, not acknowledged to Near
     size_t unseen_ = 0;               // at the end of the inbox, not given to the handler yet
     std::optional<std::string> end_;  // the stream is closed; not reported yet
-    bool fresh_ = false;              // the inbox holds bytes of the time before `start`
+    bool fresh_ = false;              // given to the handler again, though nothing has come since
     bool paused_ = false;
+    bool awaits_clear_ = false;
     bool moved_ = false;
     bool closing_ = false;  // we want to close
     bool close_sent_ = false;
@@ -221,6 +223,7 @@ void RemoteStream::receive(OutBuffer&& bytes, size_t written) {
 void RemoteStream::deliver() {
     if (handler_ == nullptr || paused_ || closing_ || inbox_.empty()) return;
     if (unseen_ == 0 && !fresh_) return;
+    if (shard_->congested()) return deliver_when_clear();
     fresh_ = false;
     taken_ += std::exchange(unseen_, 0);
     const auto port = near_->port();
@@ -229,7 +232,20 @@ void RemoteStream::deliver() {
     // A stream that has moved on has given the rest along.
     inbox_.consume(moved_ ? inbox_.size() : used);
     moved_ = false;
+    // One that pauses leaves whole packets over: they are given again when it goes on, whatever
+    // comes from the peer meanwhile.
+    fresh_ = paused_ && !inbox_.empty();
     if (inbox_.empty()) give_back(*shard_, std::exchange(inbox_, OutBuffer()));
+}
+
+// What is read here is published from this shard: the lanes that it fills are this shard's.
+void RemoteStream::deliver_when_clear() {
+    if (std::exchange(awaits_clear_, true)) return;
+    shard_->when_clear([port = near_->port()] {
+        if (port->stream == nullptr) return;
+        port->stream->awaits_clear_ = false;
+        port->stream->shard_->at_end_of_turn(*port->stream);
+    });
 }
 
 void RemoteStream::receive_end(const std::string& why) {
@@ -242,8 +258,8 @@ void RemoteStream::receive_end(const std::string& why) {
 void RemoteStream::report_end() {
     if (!end_ || handler_ == nullptr) return;
     // What came before the end is seen first, as with a socket: it waits for a handler that pauses,
-    // or for the end of this turn.
-    if (!closing_ && (unseen_ != 0 || fresh_)) return;
+    // or for the end of this turn. Not for one that waits for its output to drain.
+    if (!closing_ && !told_congested_ && (unseen_ != 0 || fresh_)) return;
     const std::string why = std::move(*end_);
     end_.reset();
     std::exchange(handler_, nullptr)->on_closed(why);

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/topic.h"
 #include "server/config_faults.h"
 #include "server/config_secrets.h"
 #include "server/json_reader.h"
@@ -190,6 +191,7 @@ class Validator {
         }
         Option element = Option::string(option.name, option.help);
         element.choices = option.choices;
+        element.is_topic_filter = option.is_topic_filter;
         std::vector<std::string> values;
         for (size_t i = 0; i < given.size(); ++i) {
             auto value = text(element, given[i], join_path(path, i));
@@ -202,6 +204,7 @@ class Validator {
     }
 
     static bool is_choice(const Option& option, const std::string& value) {
+        if (option.is_topic_filter) return is_valid_topic_filter(value);
         return option.choices.empty() || std::find(option.choices.begin(), option.choices.end(),
                                                    value) != option.choices.end();
     }
@@ -251,8 +254,10 @@ std::string expected_text(const Option& option) {
         case Type::number:
             return "a number" + limits_text(option, "");
         case Type::string:
+            if (option.is_topic_filter) return "a topic filter";
             return option.choices.empty() ? "a string" : one_of_text(option.choices);
         case Type::string_list:
+            if (option.is_topic_filter) return "a list of topic filters";
             return "a list of " +
                    (option.choices.empty() ? std::string("strings") : one_of_text(option.choices)) +
                    limits_text(option, " elements");

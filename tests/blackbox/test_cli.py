@@ -87,6 +87,22 @@ def test_all_faults_at_once(good):
         assert part in said, f"{part!r} is missing in:\n{said}"
 
 
+def test_refused_filters_are_filters(good):
+    """Wherever they may be written."""
+    endpoints = good.config["endpoints"]
+    some = {"refuse_filters": ["a/#/b", "good/+", "", "x+"]}
+    endpoints["devices"].update(some)
+    endpoints["web"] = {"plugin": "websocket", "listen": ["ws://127.0.0.1:0"], "mqtt": some,
+                        "json": some}
+    good.write_config()
+    done = run_program("check", "--config", good.config_file)
+    assert done.returncode == 2
+    for place in ("devices", "web.mqtt", "web.json"):
+        faulty = [i for i in range(4)
+                  if f"endpoints.{place}.refuse_filters[{i}]: " in done.stderr]
+        assert faulty == [0, 2, 3], done.stderr
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"endpoints": 3}', '{"endpoints": {}} trailing',
                                   "\x00\x01", '{"endpoints": {"a": {"plugin": "mqtt",}}}x'],
                          ids=["empty", "cut", "array", "number", "trailing", "binary", "comma"])

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from mqtt_bytes import (CONNACK, UNSUBACK, V5, connect, publish, subscribe, text, u16,
+from mqtt_bytes import (CONNACK, UNSUBACK, V5, connect, ping, publish, subscribe, text, u16,
                         unsubscribe)
 from support.waiting import wait_until
 
@@ -133,6 +133,19 @@ def test_slow_reader_harms_nobody(gateway, raw):
             assert len(reader.expect_message().payload) == 10_000
     one.wait_metric(lambda v: v > 0, "trestle_messages_dropped_total", endpoint="devices",
                     reason="queue_full")
+
+
+# 5.0 [MQTT-3.1.2-22]
+# 3.1.1 [MQTT-3.1.2-24]
+def test_answers_to_one_that_reads_nothing(gateway, raw, version):
+    """They do not fill the memory: nothing is read from it either, and keep alive ends it."""
+    one = gateway()
+    deaf = raw(one.port, version)
+    deaf.connect(keep_alive=1)
+    with pytest.raises(ConnectionError):
+        for _ in range(128):
+            deaf.socket.sendall(ping() * (1 << 19))
+    one.wait_metric(0, "trestle_connections", endpoint="devices")
 
 
 def test_half_open_and_reset(strict, raw):

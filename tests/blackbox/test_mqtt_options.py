@@ -108,7 +108,9 @@ def test_topic_levels(gateway, raw, version):
     one = gateway(endpoints={"devices": {"max_topic_levels": 3}})
     client = raw(one.port, version)
     client.connect("c")
-    assert client.subscribe("a/b/c", "a/b/c/d") == [0, 0x8F if version == V5 else 0x80]
+    too_many = 0x8F if version == V5 else 0x80
+    assert client.subscribe("a/b/c", "a/b/c/d") == [0, too_many]
+    assert client.subscribe("$share/g/x/y/z", "$share/g/x/y/z/#") == [0, too_many]
     client.publish("a/b/c", b"x")
     assert client.expect_message().payload == b"x"
     client.send(publish(version, "a/b/c/d", b"x"))

@@ -244,6 +244,18 @@ def test_properties_pass_through(broker, raw):
     assert got[0x26] == [(k.encode(), v.encode()) for k, v in pairs]
 
 
+# 5.0 [MQTT-3.3.2-6]
+@pytest.mark.parametrize("seconds", [0, 1, 600])
+def test_expiry_passes_through(broker, raw, seconds):
+    """Less what the message has waited here: not more than it came with [MQTT-3.3.2-6]."""
+    publisher, subscriber = raw(broker.port), raw(broker.port)
+    publisher.connect()
+    subscriber.connect()
+    subscriber.subscribe("expiry/s")
+    publisher.publish("expiry/s", b"x", props=b"\x02" + seconds.to_bytes(4, "big"))
+    assert subscriber.expect_message().props[0x02] <= seconds
+
+
 # 5.0 [MQTT-3.3.2-12]
 def test_topic_alias_towards_the_server(broker, raw):
     """[MQTT-3.3.2-12]: the alias stands for the topic it was set with."""

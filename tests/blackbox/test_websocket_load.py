@@ -169,6 +169,13 @@ def test_large_messages_and_the_limit(web, open_json):
                     reason="too_large")
 
 
+def test_topic_levels(web, open_json):
+    client = open_json(url(web(max_topic_levels=3)))
+    for front in ("", "$share/g/"):
+        client.done("subscribe", filter=front + "a/b/c")
+        assert client.error("subscribe", filter=front + "a/b/c/d") == "filter_invalid"
+
+
 def test_limits_of_one_client(web, open_json, raw):
     one = web(max_subscriptions=1, max_pending_requests=1, refuse_filters=["secret/#"])
     client = open_json(url(one))

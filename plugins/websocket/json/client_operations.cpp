@@ -61,12 +61,13 @@ Fault Client::perform(Operation& op) {
 }
 
 Fault Client::check_filter(std::string_view filter) const {
-    if (topic_levels(filter) > options_.max_topic_levels) {
+    const auto shared = parse_shared(filter);
+    const std::string_view plain = shared ? shared->filter : filter;
+    if (topic_levels(plain) > options_.max_topic_levels) {
         return {Code::filter_invalid, "the filter has too many levels"};
     }
-    const auto shared = parse_shared(filter);
     for (const auto& refused : options_.refuse_filters) {
-        if (filter_covers(refused, shared ? shared->filter : filter)) {
+        if (filter_covers(refused, plain)) {
             return {Code::not_authorized, "this filter may not be subscribed to"};
         }
     }

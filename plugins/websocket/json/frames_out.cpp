@@ -74,11 +74,9 @@ void append_properties(std::string& out, const MessageView& message, uint64_t no
         append_user_properties(names, properties);
     }
     if (message.expires_at_ms != kNeverExpires) {
-        // Less the whole seconds that it has waited, at least one: it has not expired yet
-        // [MQTT-3.3.2-6].
+        // Less the whole seconds that it has waited [MQTT-3.3.2-6].
         const uint64_t left = message.expires_at_ms > now_ms ? message.expires_at_ms - now_ms : 0;
-        append_number(names.next(R"("message_expiry":)"),
-                      std::max<uint64_t>((left + 999) / 1000, 1));
+        append_number(names.next(R"("message_expiry":)"), (left + 999) / 1000);
     }
     out += '}';
 }

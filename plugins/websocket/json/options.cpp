@@ -1,7 +1,5 @@
 #include "websocket/json/options.h"
 
-#include "core/topic.h"
-
 namespace trestle::websocket::json {
 
 namespace {
@@ -27,7 +25,8 @@ void add_protocol_options(std::vector<Option>& o) {
     o.push_back(Option::string_list("refuse_filters",
                                     "Filters that clients may not subscribe to, by pattern (itself "
                                     "a filter): whoever asks for one, or for a part of it, gets "
-                                    "the error not_authorized"));
+                                    "the error not_authorized")
+                    .topic_filters());
     o.push_back(Option::integer("max_pending_publishes",
                                 "QoS 1 publishes of one client that wait for their answer; at so "
                                 "many, nothing more is read from it")
@@ -73,16 +72,6 @@ std::vector<Option> describe_options() {
     add_protocol_options(o);
     add_session_options(o);
     return o;
-}
-
-void check_options(const Settings& settings, FaultSink& faults) {
-    if (!settings.has("refuse_filters")) return;
-    const auto& filters = settings.list("refuse_filters");
-    for (size_t i = 0; i < filters.size(); ++i) {
-        if (is_valid_topic_filter(filters[i])) continue;
-        faults.fault("json.refuse_filters[" + std::to_string(i) + "]",
-                     "found \"" + filters[i] + "\", which is no filter");
-    }
 }
 
 ClientOptions ClientOptions::from(const Settings& s) {

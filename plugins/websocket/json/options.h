@@ -12,7 +12,6 @@
 namespace trestle::websocket::json {
 
 std::vector<Option> describe_options();
-void check_options(const Settings& settings, FaultSink& faults);
 
 struct ClientOptions {
     uint64_t max_message_size = 0;

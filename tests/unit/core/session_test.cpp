@@ -143,6 +143,25 @@ TEST_F(SessionTest, DropOldestMakesRoomByMessagesAndBytes) {
     EXPECT_THAT(sink_.payloads(), ElementsAre("d", std::string(97, 'x')));
 }
 
+// A message of two bytes that five subscriptions want takes 2 + 5 * 4.
+TEST_F(SessionTest, SubscriptionIdentifiersTakeTheirRoom) {
+    limits_.max_queued_bytes = 50;
+    auto& session = open();
+    uint32_t id = 0;
+    for (const auto* filter : {"t", "+", "#", "t/#", "+/#"}) {
+        session.subscribe(filter, {.qos = Qos::exactly_once, .subscription_id = ++id});
+    }
+    for (const auto* payload : {"a", "b", "c"}) publish(payload, 2);
+    EXPECT_EQ(session.queued(), 2u);
+    EXPECT_EQ(session.queued_bytes(), 2 * 22u);
+    EXPECT_EQ(dropped(DropReason::queue_full), 1u);
+    session.attach(sink_, 10);
+    EXPECT_TRUE(session.on_pubrec(1, false));
+    EXPECT_TRUE(session.on_pubcomp(1));
+    for (const auto* payload : {"d", "e", "f"}) publish(payload, 2);
+    EXPECT_EQ(session.in_flight(), 3u) << "the last one exceeds the bound";
+}
+
 TEST_F(SessionTest, DropNewestKeepsWhatIsThere) {
     limits_.max_queued_messages = 2;
     limits_.drop_oldest = false;

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "../core/fakes.h"
+#include "../runtime/fake_stream.h"
 #include "bytes.h"
 #include "core/session_table.h"
 #include "plugin_api/net.h"
@@ -63,6 +64,17 @@ class TestHost final : public Host {
     std::vector<std::thread> threads_;
 };
 
+std::string connect_packet(std::string_view id, bool clean = true) {
+    return packet(0x10,
+                  str("MQTT") + '\4' + (clean ? '\2' : '\0') + std::string(2, '\0') + str(id));
+}
+
+std::string times(size_t count, const std::string& text) {
+    std::string all;
+    while (count-- != 0) all += text;
+    return all;
+}
+
 /// A 3.1.1 client of bytes.
 class Device {
  public:
@@ -76,10 +88,7 @@ class Device {
         ASSERT_EQ(::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL),
                   static_cast<ssize_t>(bytes.size()));
     }
-    void connect(std::string_view id, bool clean = true) {
-        write(packet(0x10,
-                     str("MQTT") + '\4' + (clean ? '\2' : '\0') + std::string(2, '\0') + str(id)));
-    }
+    void connect(std::string_view id, bool clean = true) { write(connect_packet(id, clean)); }
     /// Less than `size` at the end of the stream, or when nothing comes for long.
     std::string read(size_t size) {
         std::string all(size, '\0');
@@ -104,9 +113,13 @@ class Device {
 
 class ServiceTest : public ::testing::Test {
  protected:
-    ServiceTest()
-        : context_(host_, 1, "devices", host_.shard(0), Log()),
-          service_(std::make_unique<Service>(context_, Settings::defaults(protocol_options()))) {}
+    using Options = std::initializer_list<std::pair<const char*, int64_t>>;
+    explicit ServiceTest(Options options = {})
+        : context_(host_, 1, "devices", host_.shard(0), Log()) {
+        Settings settings = Settings::defaults(protocol_options());
+        for (const auto& [name, value] : options) settings.set(name, value, true);
+        service_ = std::make_unique<Service>(context_, settings);
+    }
     ~ServiceTest() override {
         stop(5'000);
         for (size_t i = 0; i < 2; ++i) {
@@ -214,6 +227,89 @@ TEST_F(ServiceTest, ARefusedQosTwoMessageIsNewWhenItIsSentAgain) {
     device.write(packet(0x3c, body));  // now it is known
     EXPECT_EQ(device.read(4), std::string("\x50\x02\0\7", 4));
     EXPECT_EQ(sink.got.size(), 2u);
+}
+
+class WithSmallLimits : public ServiceTest {
+ protected:
+    WithSmallLimits() : ServiceTest({{"max_inflight", 1}, {"max_write_buffer", 4096}}) {
+        sink_.work = [&](Delivery& delivery) {
+            waiting_ = delivery.defer();
+            arrived_.set_value();
+        };
+        host_.hub.set_routes({test::make_route("jobs", "a/{x}", "k.{x}", 2, sink_, books_)});
+    }
+    /// The job that has arrived is done, and its publisher has heard of it.
+    void finish() {
+        TestHost::run_on(host_.shard(0), [&] { waiting_.settle(Outcome::accepted); });
+        TestHost::run_on(host_.shard(0), [] {});
+    }
+    /// A client that takes none of the answers.
+    void connect_deaf() {
+        TestHost::run_on(host_.shard(0), [&] {
+            auto stream = std::make_unique<test::FakeStream>(host_.shard(0), board_);
+            fake_ = stream->life();
+            service_->serve(std::move(stream));
+        });
+        feed(connect_packet("0-deaf"));
+        EXPECT_TRUE(board_.wait([](test::Board& b) { return b.written == kConnack; }));
+        TestHost::run_on(host_.shard(0), [&] { (*fake_)->block_writes(); });
+    }
+    void feed(const std::string& bytes) {
+        TestHost::run_on(host_.shard(0), [&] { (*fake_)->feed(bytes); });
+    }
+    bool written(const std::string& all) {
+        TestHost::run_on(host_.shard(0), [&] { (*fake_)->unblock_writes(); });
+        return board_.wait([&](test::Board& b) { return b.written == all; });
+    }
+    ~WithSmallLimits() override {
+        if (fake_ == nullptr) return;
+        TestHost::run_on(host_.shard(0), [&] { (*fake_)->peer_closes(); });
+        EXPECT_TRUE(board_.wait([](test::Board& b) { return b.destroyed == 1; }));
+    }
+    test::Board board_;
+    std::shared_ptr<test::FakeStream*> fake_;
+    test::RouteBooks books_;
+    test::FakeRouteSink sink_;
+    Ack waiting_;
+    std::promise<void> arrived_;
+};
+
+const std::string kJob = str("a/1") + std::string("\0\7", 2) + "job";
+const std::string kJobAcknowledged("\x40\x02\0\7", 4);
+const std::string kPing("\xc0\0", 2);
+const std::string kPong("\xd0\0", 2);
+
+TEST_F(WithSmallLimits, AnAnswerThatIsKnownWhenItsMessageComesAgainHoldsNothingUp) {
+    Device before = open();
+    before.connect("0-device", false);
+    EXPECT_EQ(before.read(4), kConnack);
+    before.write(packet(0x32, kJob));
+    arrived_.get_future().wait();
+    Device device = open();
+    device.connect("0-device", false);
+    EXPECT_EQ(device.read(4), kConnackPresent);
+    finish();
+    device.write(packet(0x3a, kJob) + kPing);
+    EXPECT_EQ(device.read(6), kJobAcknowledged + kPong);
+}
+
+TEST_F(WithSmallLimits, NothingMoreIsReadFromOneThatDoesNotTakeItsAnswers) {
+    connect_deaf();
+    feed(times(2'100, kPing));
+    feed(times(10'000, kPing));
+    TestHost::run_on(host_.shard(0), [&] { EXPECT_EQ((*fake_)->backlog(), 4'200u); });
+    EXPECT_TRUE(written(kConnack + times(12'100, kPong)));
+}
+
+// The rest of the window's hold and that of the full buffer follow each other.
+TEST_F(WithSmallLimits, AHoldEndsWithItsAnswerAlsoForOneThatDoesNotTakeIt) {
+    connect_deaf();
+    feed(times(2'100, kPing) + packet(0x32, kJob) + kPing);
+    feed(kPing);
+    finish();
+    feed(kPing);
+    TestHost::run_on(host_.shard(0), [&] { EXPECT_EQ((*fake_)->backlog(), 4'200u + 4 + 4); });
+    EXPECT_TRUE(written(kConnack + times(2'100, kPong) + kJobAcknowledged + times(3, kPong)));
 }
 
 }  // namespace

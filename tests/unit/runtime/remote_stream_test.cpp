@@ -2,9 +2,12 @@
 // are bounded, and either side may go first.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
+#include <future>
 
+#include "../core/fakes.h"
 #include "fake_stream.h"
 #include "runtime/shard_pool.h"
 
@@ -20,7 +23,7 @@ class Client final : public ByteStreamHandler {
     explicit Client(Board& board) : board_(board) {}
 
     size_t on_bytes(std::string_view bytes) override {
-        const size_t used = bytes.size() - bytes.size() % unit;
+        const size_t used = std::min(most, bytes.size() - bytes.size() % unit);
         board_.note([&](Board& b) { b.received += bytes.substr(0, used); });
         if (echo) stream->output().append(bytes.substr(0, used));
         if (on_read) on_read();
@@ -40,6 +43,7 @@ class Client final : public ByteStreamHandler {
     std::unique_ptr<ByteStream> stream;
     std::function<void()> on_read;
     size_t unit = 1;
+    size_t most = SIZE_MAX;  // at once
     bool echo = false;
 
  private:
@@ -186,6 +190,52 @@ TEST_F(RemoteStream, StopsReadingWhileTheFarSidePauses) {
     EXPECT_TRUE(board_.wait([](Board& b) { return b.resumes == b.pauses; }));
 }
 
+// As MQTT does with a client that may send no more for now: packets stay unread, and nothing more
+// comes from the peer, which waits for the answers.
+TEST_F(RemoteStream, GivesWhatAPausingHandlerLeftOverWhenItGoesOn) {
+    client_.most = 3;
+    client_.on_read = [&] { client_.stream->pause_reading(); };
+    connect();
+    feed("abcdefgh");
+    EXPECT_TRUE(received("abc"));
+    on_near([&] { (*fake_)->peer_closes(); });
+    EXPECT_TRUE(board_.wait([](Board& b) { return b.destroyed == 1; }));
+    on_near([] {});
+    on_here([&] { EXPECT_EQ(board_.closed, 0) << "there is more to read before the end"; });
+    on_here([&] { client_.stream->resume_reading(); });
+    EXPECT_TRUE(received("abcdef"));
+    on_here([&] { client_.stream->resume_reading(); });
+    EXPECT_TRUE(received("abcdefgh"));
+    EXPECT_TRUE(board_.wait([](Board& b) { return b.closed == 1; }));
+}
+
+// What its handler publishes would go to another shard that is far behind already.
+TEST_F(RemoteStream, WaitsWhileItsShardIsCongested) {
+    connect();
+    test::FakeSubscriber subscriber;
+    Shard& slow = pool_[2];
+    ShardPool::run_on(slow, [&] { slow.hub().subscribe(subscriber, "t", {}); });
+    std::promise<void> let_go;
+    slow.post([blocked = let_go.get_future().share()] { blocked.wait(); });
+    const std::string payload(1'000'000, 'x');
+    Publisher publisher;
+    bool congested = false;
+    for (int i = 0; i < 40 && !congested; ++i) {
+        on_here([&] { here_.hub().publish(test::message("t", payload), publisher); });
+        on_here([&] { congested = here_.congested(); });
+    }
+    EXPECT_TRUE(congested);
+    feed("abc");
+    on_near([] {});
+    on_here([] {});
+    feed("def");
+    on_near([] {});
+    on_here([&] { EXPECT_EQ(board_.received, ""); });
+    let_go.set_value();
+    EXPECT_TRUE(received("abcdef"));
+    ShardPool::run_on(slow, [&] { slow.hub().unsubscribe(subscriber, "t"); });
+}
+
 TEST_F(RemoteStream, PassesAPacketThatIsLargerThanTheWindow) {
     client_.unit = 3'000'000;
     connect();
@@ -287,6 +337,24 @@ TEST_F(RemoteStream, EndsWhenItIsGivenUpAfterThePeerHasGone) {
         arrived_ = false;
     }
     board_.note([](Board& b) { b.destroyed = 1; });
+}
+
+// It waits for the output to drain, which will not happen any more.
+TEST_F(RemoteStream, EndsAtOnceWhenThePeerHasGoneWithoutReading) {
+    connect();
+    on_near([&] { (*fake_)->block_writes(); });
+    on_here([&] {
+        client_.stream->set_high_water(10'000);
+        client_.stream->output().append(std::string(20'000, 'x'));
+        EXPECT_TRUE(client_.stream->congested());
+        client_.stream->pause_reading();
+    });
+    on_near([&] {
+        (*fake_)->feed("never read");
+        (*fake_)->peer_closes();
+    });
+    EXPECT_TRUE(board_.wait([](Board& b) { return b.closed == 1; }));
+    EXPECT_EQ(board_.received, "");
 }
 
 TEST_F(RemoteStream, EndsOnceWhenBothSidesClose) {

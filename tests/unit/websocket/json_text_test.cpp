@@ -106,6 +106,16 @@ TEST(FramesOut, AMessageWithEverything) {
                    R"("delivery":9,"subscription_ids":[3,4]})");
 }
 
+// As little as it came with: never more [MQTT-3.3.2-6].
+TEST(FramesOut, AMessageThatExpiresAtOnce) {
+    MessageView message;
+    message.topic = "t";
+    message.expires_at_ms = 1000;
+    std::string out;
+    append_message(out, {message, Qos::at_most_once, false, 0, 1000, {}});
+    EXPECT_NE(out.find(R"("message_expiry":0})"), out.npos) << out;
+}
+
 TEST(FramesOut, Answers) {
     std::string out;
     append_ok(out, "1");
