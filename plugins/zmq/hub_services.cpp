@@ -30,9 +30,12 @@ std::string random_name() {
     return write_tag(static_cast<uint64_t>(device()) << 32U | device());
 }
 
+// Whether the hub has it; what became of it at the far end of a route is the route's to count.
 std::string_view status_for(Outcome outcome) {
     switch (outcome) {
         case Outcome::accepted:
+        case Outcome::no_receiver:
+        case Outcome::not_retained:
             return "200";
         case Outcome::no_subscriber:
             return "204";

@@ -295,21 +295,21 @@ TEST_F(WithSmallLimits, AnAnswerThatIsKnownWhenItsMessageComesAgainHoldsNothingU
 
 TEST_F(WithSmallLimits, NothingMoreIsReadFromOneThatDoesNotTakeItsAnswers) {
     connect_deaf();
-    feed(times(2'100, kPing));
+    feed(times(4'200, kPing));
     feed(times(10'000, kPing));
-    TestHost::run_on(host_.shard(0), [&] { EXPECT_EQ((*fake_)->backlog(), 4'200u); });
-    EXPECT_TRUE(written(kConnack + times(12'100, kPong)));
+    TestHost::run_on(host_.shard(0), [&] { EXPECT_EQ((*fake_)->backlog(), 8'400u); });
+    EXPECT_TRUE(written(kConnack + times(14'200, kPong)));
 }
 
 // The rest of the window's hold and that of the full buffer follow each other.
 TEST_F(WithSmallLimits, AHoldEndsWithItsAnswerAlsoForOneThatDoesNotTakeIt) {
     connect_deaf();
-    feed(times(2'100, kPing) + packet(0x32, kJob) + kPing);
+    feed(times(4'200, kPing) + packet(0x32, kJob) + kPing);
     feed(kPing);
     finish();
     feed(kPing);
-    TestHost::run_on(host_.shard(0), [&] { EXPECT_EQ((*fake_)->backlog(), 4'200u + 4 + 4); });
-    EXPECT_TRUE(written(kConnack + times(2'100, kPong) + kJobAcknowledged + times(3, kPong)));
+    TestHost::run_on(host_.shard(0), [&] { EXPECT_EQ((*fake_)->backlog(), 8'400u + 4 + 4); });
+    EXPECT_TRUE(written(kConnack + times(4'200, kPong) + kJobAcknowledged + times(3, kPong)));
 }
 
 }  // namespace
