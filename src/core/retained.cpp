@@ -83,9 +83,8 @@ MessagePtr RetainedTree::current(std::string_view topic, uint64_t now_ms) {
 bool RetainedTree::holds(const Message& message) {
     const uint64_t hash = text_hash(message.view().topic);
     const std::lock_guard guard(mutex_);
-    return by_topic_.find(hash, [&](const Node& node) {
-        return node.message.get() == &message;
-    }) != nullptr;
+    return by_topic_.find(hash, [&](const Node& node) { return node.message.get() == &message; }) !=
+           nullptr;
 }
 
 // Drops the message, and the nodes that only it needed.
@@ -151,8 +150,8 @@ RetainedStore::Kept RetainedTree::keep(const MessagePtr& message, uint64_t publi
     Node* node = nullptr;
     if (messages() + (known == nullptr ? 1 : 0) <= limits_.max_messages &&
         others + view.size() <= limits_.max_bytes) {
-        node = known != nullptr ? known
-                                : make(view.topic, limits_.max_bytes - others - view.size());
+        node =
+            known != nullptr ? known : make(view.topic, limits_.max_bytes - others - view.size());
     }
     if (node == nullptr) {
         if (known != nullptr) erase(view.topic);
