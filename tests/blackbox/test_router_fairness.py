@@ -35,7 +35,7 @@ def silent_device(one, raw):
 
 
 def test_requests_that_nobody_takes_leave_room_for_others(gateway, context):
-    one = start(gateway, max_requests=100)
+    one = start(gateway, max_requests=100, max_requests_per_client=10)
     greedy, modest = client_of(one, context), client_of(one, context)
     worker = Worker(context, one.address("workers"), b"echo")
     for _ in range(100):
@@ -50,7 +50,7 @@ def test_requests_that_nobody_takes_leave_room_for_others(gateway, context):
 
 
 def test_bytes_of_one_client(gateway, context):
-    one = start(gateway, max_request_bytes=100_000)
+    one = start(gateway, max_request_bytes=100_000, max_request_bytes_per_client=50_000)
     greedy, modest = client_of(one, context), client_of(one, context)
     worker = Worker(context, one.address("workers"), b"echo")
     for _ in range(10):
@@ -67,16 +67,16 @@ def test_places_come_back_with_the_answers(gateway, context):
     for round_ in range(3):
         for number in range(3):
             client.send(b"echo", b"%d" % number)
+        one.wait_metric(round_ + 1, "trestle_zmq_requests_total", endpoint="workers",
+                        outcome="dropped")
         for number in range(2):
             assert worker.recv() == [b"%d" % number]
             worker.reply(b"%d" % number)
             assert client.recv() == (True, [b"%d" % number])
-        one.wait_metric(round_ + 1, "trestle_zmq_requests_total", endpoint="workers",
-                        outcome="dropped")
 
 
 def test_round_trips_leave_room_for_publishes_and_for_others(gateway, raw, context):
-    one = start(gateway, max_requests=100)
+    one = start(gateway, max_requests=100, max_requests_per_client=10)
     silent_device(one, raw)
     greedy, modest = client_of(one, context), client_of(one, context)
     for _ in range(100):
