@@ -83,12 +83,15 @@ class RouterEndpoint final : public QueueingEndpoint, private JobBoard::Outside 
     bool take_newcomer(const JobBoard::Newcomer& newcomer);
     void take_from_worker(Worker& worker, const PeerMessage& message);
     void take_nonsense(std::string_view peer, const char* what);
+    static constexpr uint64_t kUnnamedConnection = UINT64_MAX;
     void send_away(std::string_view peer, Dialect dialect);
     void complain(const char* what);
     bool is_too_large();
-    /// Of the peer that speaks; 0: it has gone.
+    /// Of the peer that speaks; 0: it has gone. libzmq does not name those of ZMTP 2.0 and before,
+    /// which all have the same.
     [[nodiscard]] uint64_t its_connection() {
-        return connection_of(reader_.frame(1).source_descriptor());
+        const int descriptor = reader_.frame(1).source_descriptor();
+        return descriptor < 0 ? kUnnamedConnection : connection_of(descriptor);
     }
     [[nodiscard]] At here() const { return {home_index(), context_.home().now_ms()}; }
 

@@ -1,6 +1,7 @@
 """What clients ask a router for: workers' services, MMI, and the hub's own."""
 
 import json
+import socket
 import threading
 
 import pytest
@@ -8,7 +9,7 @@ import zmq
 from harness import route
 from mqtt_bytes import V5, V311, publish
 from support.majordomo import Client, Worker
-from support.waiting import wait_until
+from support.waiting import PATIENCE, wait_until
 
 WORK = route("work", "work/{id}", "encode", to="workers")
 
@@ -202,3 +203,31 @@ def test_retained(gateway, raw, peers):
     first.send(b"mqtt.retained", b"state/+", b"\x00\xff//a place that never was")
     assert first.recv()[0]
     wait_until(lambda: one.running, "it runs on")
+
+
+def test_clients_of_old_libraries(gateway, raw):
+    """ZMTP 2.0 (RFC 15), by hand: libzmq does not tell whose connection it is."""
+    one = start(gateway)
+    device = raw(one.port)
+    device.connect()
+    device.subscribe("a/#", qos=1)
+    with socket.create_connection(("127.0.0.1", one.port_of("workers")), timeout=PATIENCE) as link:
+        link.sendall(b"\xff" + bytes(7) + b"\x01\x7f\x01\x05" + b"\0\0")  # DEALER, no name
+        read = link.makefile("rb")
+
+        def ask(*frames):
+            frames = (b"", b"MDPC01", *frames)
+            link.sendall(b"".join(bytes([i + 1 < len(frames), len(one)]) + one
+                                  for i, one in enumerate(frames)))
+            answer, more = [], True
+            while more:
+                flags, size = read.read(2)
+                more = flags & 1
+                answer.append(read.read(size))
+            return answer[2:]
+
+        read.read(12 + 2)  # the greeting
+        assert ask(b"mqtt.publish", b"a/1", b'{"retain": true}', b"x") == [b"mqtt.publish", b"200"]
+        assert device.expect_message().payload == b"x"
+        assert ask(b"mqtt.retained", b"a/+")[1:4:2] == [b"200", b"a/1"]
+        assert ask(b"mqtt.request", b"a/1", b'{"timeout_ms": 50}', b"x")[1:] == [b"408"]
