@@ -277,7 +277,7 @@ void check_router_options(const Settings& settings, FaultSink& faults) {
     if (settings.has("heartbeat_ms") &&
         settings.integer("heartbeat_ms") * settings.integer("liveness") > kLongestSilenceMs) {
         faults.fault("heartbeat_ms", "found " + std::to_string(settings.integer("heartbeat_ms")) +
-                                         ", expected that, times liveness, to be at most " +
+                                         ", expected heartbeat_ms times liveness to be at most " +
                                          std::to_string(kLongestSilenceMs));
     }
     if (settings.integer("max_lease_ms") < settings.integer("lease_ms")) {

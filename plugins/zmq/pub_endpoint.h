@@ -65,7 +65,6 @@ class PubEndpoint final : public SendingEndpoint {
     SnapshotRequests requests_;
     bool has_snapshots_ = false;
     bool is_replay_posted_ = false;
-    bool is_reading_due_ = false;
     bool is_settling_due_ = false;
     std::unordered_set<uint64_t> named_;          // connections that libzmq tells by name
     std::unordered_map<int, uint64_t> unplaced_;  // since when, by descriptor

@@ -33,15 +33,7 @@ constexpr Interest::Asker unplaced(int descriptor) {
 bool PubEndpoint::see_to_socket(ShardIndex shard) {
     if (!socket_.is_open()) return false;
     if (shard == home_index()) return read();
-    if ((socket_.events() & ZMQ_POLLIN) != 0 && !std::exchange(is_reading_due_, true)) {
-        post_home([this] {
-            {
-                const std::lock_guard guard(mutex_);
-                is_reading_due_ = false;
-            }
-            on_ready();
-        });
-    }
+    read_at_home();
     return false;
 }
 

@@ -182,14 +182,8 @@ bool RouterEndpoint::see_to_socket(ShardIndex shard) {
     bool has_more = false;
     if (shard == home_index()) {
         has_more = read();
-    } else if ((socket_.events() & ZMQ_POLLIN) != 0 && !std::exchange(is_reading_due_, true)) {
-        post_home([this] {
-            {
-                const std::lock_guard guard(mutex_);
-                is_reading_due_ = false;
-            }
-            on_ready();
-        });
+    } else {
+        read_at_home();
     }
     need_timer_at(board_.next_due_ms());
     show_room(true);  // which worker has, `offer` finds out

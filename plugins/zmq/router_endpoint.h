@@ -141,7 +141,6 @@ class RouterEndpoint final : public QueueingEndpoint, private JobBoard::Outside 
     size_t errand_bytes_ = 0;
     size_t work_ = 0;  // done for the message at hand
     bool is_errand_due_ = false;
-    bool is_reading_due_ = false;
     bool is_paused_ = false;
 };
 

@@ -19,6 +19,17 @@ void SendingEndpoint::schedule(TurnEnd& task) {
     task.shard.at_end_of_turn(task);
 }
 
+void SendingEndpoint::read_at_home() {
+    if ((socket_.events() & ZMQ_POLLIN) == 0 || std::exchange(is_reading_due_, true)) return;
+    post_home([this] {
+        {
+            const std::lock_guard guard(mutex_);
+            is_reading_due_ = false;
+        }
+        on_ready();
+    });
+}
+
 void SendingEndpoint::TurnEnd::end_of_turn() {
     is_due = false;
     bool has_more = false;

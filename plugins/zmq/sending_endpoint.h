@@ -28,6 +28,9 @@ class SendingEndpoint : public ZmqEndpoint, public RouteSink {
     /// do, in a later turn.
     virtual bool see_to_socket(ShardIndex shard) = 0;
     void on_ready() override;
+    /// Under the lock, on another shard: what has come is read at home, where connections are
+    /// known.
+    void read_at_home();
     /// The calling shard has used the socket; under the lock or not.
     void used_by(ShardIndex shard) {
         TurnEnd& task = *turn_ends_[shard];
@@ -56,6 +59,7 @@ class SendingEndpoint : public ZmqEndpoint, public RouteSink {
     static void schedule(TurnEnd& task);
 
     std::vector<std::unique_ptr<TurnEnd>> turn_ends_;  // by shard
+    bool is_reading_due_ = false;                      // under the lock
 };
 
 }  // namespace trestle::zmq
