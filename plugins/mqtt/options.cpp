@@ -111,6 +111,7 @@ std::vector<Option> endpoint_options() {
     std::vector<Option> o;
     o.push_back(Option::string_list("listen", "Addresses: mqtt://host:port, mqtt+unix:///path")
                     .required()
+                    .between(1, 1024)
                     .shown_as("mqtt://127.0.0.1:1883"));
     o.push_back(Option::boolean("proxy_protocol",
                                 "Every connection begins with a PROXY header, version 1 or 2, that "
@@ -122,7 +123,6 @@ std::vector<Option> endpoint_options() {
 
 void check_endpoint(const Settings& settings, FaultSink& faults) {
     const auto& listen = settings.list("listen");
-    if (listen.empty()) faults.fault("listen", "is empty; at least one address is needed");
     for (size_t i = 0; i < listen.size(); ++i) {
         const std::string path = "listen[" + std::to_string(i) + "]";
         const auto parsed = parse_uri(listen[i], 1883);

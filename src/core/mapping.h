@@ -64,6 +64,8 @@ class Mapping {
     /// Covers every topic that the rule takes; matching is still to be tried: `a/{rest...}` has the
     /// filter `a/#`, which takes `a` too.
     [[nodiscard]] std::string mqtt_filter() const;
+    /// A topic of mqtt_filter(), with "x" for what captures take; their constraints may refuse it.
+    [[nodiscard]] std::string sample_topic() const;
     /// The longest literal head of the key.
     [[nodiscard]] std::string zmq_prefix() const;
     [[nodiscard]] bool has_captures() const;

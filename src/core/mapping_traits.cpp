@@ -84,6 +84,13 @@ std::string Mapping::mqtt_filter() const {
     return filter;
 }
 
+std::string Mapping::sample_topic() const {
+    std::string topic = mqtt_filter();
+    std::ranges::replace(topic, '+', 'x');
+    std::ranges::replace(topic, '#', 'x');
+    return topic;
+}
+
 std::string Mapping::zmq_prefix() const {
     const bool has_head = !plan_->pieces.empty() && plan_->pieces.front().capture == kNoCapture;
     return has_head ? plan_->pieces.front().literal : std::string();

@@ -25,6 +25,18 @@ bool share_topics(const GraphRule& a, const GraphRule& b, bool with_exclude_of_a
     return !with_exclude_of_a || !leaves_out(a, b.mapping->mqtt_filter());
 }
 
+bool takes(const GraphRule& rule, std::string_view topic) {
+    return rule.mapping->matches_topic(topic) &&
+           std::none_of(rule.exclude.begin(), rule.exclude.end(),
+                        [&](const auto& filter) { return filter_matches(filter, topic); });
+}
+
+/// A rule brings a message in, or sends one out.
+struct Step {
+    size_t rule;
+    bool is_out;
+};
+
 /// Steps of messages through the gateway. Node 2r: rule r brings one in; node 2r+1: rule r sends
 /// one out.
 class StepGraph {
@@ -40,25 +52,26 @@ class StepGraph {
         for (size_t a = 0; a < rules.size(); ++a) {
             add_steps_inside(rules, senders, a);
             add_steps_outside(rules, by_source, wires, a);
+            add_steps_of_failures(rules, senders, a);
+            std::ranges::sort(next_[2 * a + 1]);
         }
         find_knots();
     }
 
-    /// A shortest cycle of each knot, as rules in order.
-    [[nodiscard]] std::vector<std::vector<size_t>> cycles() const {
-        std::vector<std::vector<size_t>> found;
+    /// A shortest cycle of each knot, in order; it begins with a rule that brings a message in
+    /// where it has one.
+    [[nodiscard]] std::vector<std::vector<Step>> cycles() const {
+        std::vector<std::vector<Step>> found;
         std::vector<bool> is_done(next_.size() + 1);
-        for (size_t node = 0; node < next_.size(); node += 2) {
-            if (is_done[knot_[node]]) continue;
-            std::vector<size_t> steps = cycle_from(node);
-            if (steps.empty()) continue;
-            is_done[knot_[node]] = true;
-            std::vector<size_t> chain;
-            for (const size_t step : steps) {
-                if (chain.empty() || chain.back() != step / 2) chain.push_back(step / 2);
+        for (const size_t first : {0, 1}) {
+            for (size_t node = first; node < next_.size(); node += 2) {
+                if (is_done[knot_[node]]) continue;
+                const std::vector<size_t> nodes = cycle_from(node);
+                if (nodes.empty()) continue;
+                is_done[knot_[node]] = true;
+                auto& steps = found.emplace_back();
+                for (const size_t n : nodes) steps.push_back({n / 2, n % 2 == 1});
             }
-            if (chain.size() > 1 && chain.back() == chain.front()) chain.pop_back();
-            found.push_back(std::move(chain));
         }
         return found;
     }
@@ -92,12 +105,21 @@ class StepGraph {
             const auto takers = by_source.find(receiver);
             if (takers == by_source.end()) continue;
             for (const size_t b : takers->second) {
-                if (out.mapping->keys_overlap(*rules[b].mapping)) {
+                if (rules[b].takes_any_key || out.mapping->keys_overlap(*rules[b].mapping)) {
                     next_[2 * a + 1].push_back(2 * b);
                 }
             }
         }
-        std::ranges::sort(next_[2 * a + 1]);
+    }
+
+    /// Other rules that take the dead letters of rule `a`.
+    void add_steps_of_failures(const std::vector<GraphRule>& rules, const OverlapTree& senders,
+                               size_t a) {
+        const std::string& letter = rules[a].dead_letter;
+        if (rules[a].to.empty() || letter.empty()) return;
+        for (const size_t b : senders.overlapping(letter)) {
+            if (b != a && takes(rules[b], letter)) next_[2 * a + 1].push_back(2 * b + 1);
+        }
     }
 
     /// Strongly connected parts (Tarjan's algorithm, with its stack on the heap): only within one
@@ -177,26 +199,62 @@ class StepGraph {
     std::vector<size_t> knot_;
 };
 
-RouteFinding cycle_finding(const std::vector<GraphRule>& rules, std::vector<size_t> chain) {
-    std::string names;
-    for (const size_t rule : chain) names += rules[rule].name + " -> ";
-    names += rules[chain.front()].name;
+/// Whether a message comes back to where it was, by nothing but wires and for certain: one is sent
+/// round.
+bool goes_round(const std::vector<GraphRule>& rules, const std::vector<Step>& steps) {
+    const size_t start = steps.front().is_out ? 0 : 1;
+    std::string topic = rules[steps[start].rule].mapping->sample_topic(), key;
+    for (size_t i = 0; i <= steps.size(); ++i) {
+        const Step& step = steps[(start + i) % steps.size()];
+        const Step& next = steps[(start + i + 1) % steps.size()];
+        const GraphRule& rule = rules[step.rule];
+        if (step.is_out) {
+            const GraphRule& receiver = rules[next.rule];
+            const bool is_wire = !next.is_out && rule.to != receiver.from;
+            if (!is_wire || !takes(rule, topic) || !rule.mapping->to_zmq(topic, key)) return false;
+            if (receiver.takes_any_key) key = receiver.mapping->spec().zmq;
+        } else if (!rule.mapping->to_mqtt(key, topic)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+RouteFinding cycle_finding(const std::vector<GraphRule>& rules, const std::vector<Step>& steps) {
     RouteFinding finding;
-    finding.sentence = "messages can go round in a circle: " + names +
-                       "; each time round they are routed again, until their hop count ends it";
-    finding.rules = std::move(chain);
+    std::string names;
+    bool leaves = false;
+    for (const Step& step : steps) {
+        leaves = leaves || !step.is_out;
+        if (!finding.rules.empty() && finding.rules.back() == step.rule) continue;
+        finding.rules.push_back(step.rule);
+        names += rules[step.rule].name + " -> ";
+    }
+    const size_t first = finding.rules.front();
+    if (finding.rules.size() > 1 && finding.rules.back() == first) {
+        finding.rules.pop_back();
+        names = names.substr(0, names.size() - rules[first].name.size() - 4);
+    }
+    names += rules[first].name;
+    finding.is_fault = goes_round(rules, steps);
+    if (finding.is_fault) {
+        finding.sentence = "messages go round in a circle for ever: " + names +
+                           "; their endpoints are connected to each other, and what comes in over "
+                           "ZeroMQ is a new message; use other topics or keys, or exclude them";
+    } else if (leaves) {
+        finding.sentence = "messages can go round in a circle: " + names +
+                           "; what comes in over ZeroMQ is a new message, so that nothing ends it "
+                           "when peers send back what they get";
+    } else {
+        finding.sentence = "messages can go round in a circle: " + names +
+                           "; each time round they are routed again, until their hop count ends it";
+    }
     return finding;
 }
 
 std::optional<RouteFinding> dead_letter_finding(const std::vector<GraphRule>& rules, size_t i) {
     const GraphRule& rule = rules[i];
-    if (rule.dead_letter.empty() || !rule.mapping->matches_topic(rule.dead_letter)) {
-        return std::nullopt;
-    }
-    const bool is_left_out =
-        std::any_of(rule.exclude.begin(), rule.exclude.end(),
-                    [&](const auto& filter) { return filter_matches(filter, rule.dead_letter); });
-    if (is_left_out) return std::nullopt;
+    if (rule.dead_letter.empty() || !takes(rule, rule.dead_letter)) return std::nullopt;
     RouteFinding finding;
     finding.kind = RouteFinding::Kind::dead_letter;
     finding.is_fault = true;
@@ -239,8 +297,8 @@ bool wins_over(const std::vector<GraphRule>& rules, size_t a, size_t b) {
 std::vector<RouteFinding> examine_routes(const std::vector<GraphRule>& rules,
                                          const std::vector<EndpointWire>& wires) {
     std::vector<RouteFinding> findings;
-    for (auto& chain : StepGraph(rules, wires).cycles()) {
-        findings.push_back(cycle_finding(rules, std::move(chain)));
+    for (const auto& steps : StepGraph(rules, wires).cycles()) {
+        findings.push_back(cycle_finding(rules, steps));
     }
     std::map<std::string_view, OverlapTree> by_target;
     for (size_t a = 0; a < rules.size(); ++a) {

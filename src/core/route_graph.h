@@ -2,7 +2,8 @@
 // send the same topics to one endpoint, dead letters that come back to their own route.
 //
 // Used while the table is compiled and by `trestle check`; pure, any thread. Nothing here stops a
-// message: at run time the origin and the hop count do (DESIGN, "Loops").
+// message: at run time the origin and the hop count do, but what comes in over ZeroMQ is a new
+// message, and so a circle of endpoints that are connected to each other is refused.
 #pragma once
 
 #include <cstddef>
@@ -26,6 +27,7 @@ struct GraphRule {
     std::string dead_letter;           // a topic; empty = none
     std::vector<std::string> exclude;  // topic filters that the rule leaves alone
     bool is_shared = false;            // in a group: apart from other rules with the same `to`
+    bool takes_any_key = false;        // messages of `from` carry no key
 };
 
 /// What leaves by endpoint `sender` may arrive at endpoint `receiver`: one connects to the address
@@ -45,8 +47,8 @@ struct RouteFinding {
 
 /// Everything that is to be said about the table, in the order of the rules:
 /// - cycles: one for each knot of rules that can hand a message round; when it is unsure whether
-/// two
-///   patterns have something in common, they are taken to have it;
+///   two patterns have something in common, they are taken to have it. A fault where wires alone
+///   close it and a message was seen to come back;
 /// - pairs of rules with topics in common and the same `to`: such a message goes once, by the rule
 ///   that wins (see wins_over());
 /// - a `dead_letter` that its own route takes (a fault).

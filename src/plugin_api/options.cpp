@@ -76,6 +76,12 @@ Option&& Option::required() && {
     return std::move(*this);
 }
 
+Option&& Option::not_empty() && {
+    if (type != Type::string) misuse(name, "is not a string");
+    must_have_text = true;
+    return std::move(*this);
+}
+
 Option&& Option::between(double low, double high) && {
     minimum = low;
     maximum = high;

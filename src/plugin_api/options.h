@@ -32,6 +32,7 @@ struct Option {
     std::string help;
     Type type = Type::string;
     bool is_required = false;
+    bool must_have_text = false;  // strings: the empty one is a fault
     /// Limits of the value (integer, number) or of the number of elements (string_list); inclusive.
     double minimum = -std::numeric_limits<double>::infinity();
     double maximum = std::numeric_limits<double>::infinity();
@@ -53,6 +54,7 @@ struct Option {
     static Option object(std::string name, std::string help, std::vector<Option> fields);
 
     Option&& required() &&;
+    Option&& not_empty() &&;
     Option&& between(double low, double high) &&;
     Option&& one_of(std::vector<std::string> allowed) &&;
     Option&& topic_filters() &&;

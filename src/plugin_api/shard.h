@@ -82,8 +82,9 @@ class Shard final : public Executor, private HubShard::Carrier {
     bool run_pending();
     /// Where the shard's own messages for other shards go.
     void connect(std::vector<Shard*> all);
-    /// Seconds that the last measured handler waited before it ran.
-    [[nodiscard]] double lag_seconds() const { return lag_.load(std::memory_order_relaxed); }
+    /// Seconds that the last measured handler waited before it ran, or that the next one waits
+    /// already. From any thread.
+    [[nodiscard]] double lag_seconds() const;
 
  private:
     struct Lane;
@@ -109,7 +110,8 @@ class Shard final : public Executor, private HubShard::Carrier {
     boost::asio::io_context io_;
     struct Impl;
     std::unique_ptr<Impl> impl_;
-    std::atomic<double> lag_{0};
+    std::atomic<double> lag_{0};       // seconds, as measured last
+    std::atomic<int64_t> lag_due_ns_;  // when it is measured next, on the steady clock
 };
 
 }  // namespace trestle

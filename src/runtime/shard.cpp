@@ -23,6 +23,7 @@ uint64_t steady_ms() {
 }
 
 constexpr auto kLagInterval = std::chrono::milliseconds(500);
+constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
 }  // namespace
 
@@ -81,7 +82,8 @@ Shard::Shard(Hub& hub, ShardIndex index)
       hub_(hub, index, *this, timers_, *this),
       read_buffer_(new char[kReadBuffer]),
       io_(1),
-      impl_(std::make_unique<Impl>(*this)) {
+      impl_(std::make_unique<Impl>(*this)),
+      lag_due_ns_(kNever) {
     touch_clock();
     timers_.on_earlier([](void* self) { static_cast<Shard*>(self)->arm_timer(); }, this);
 }
@@ -104,6 +106,7 @@ void Shard::run() {
     touch_clock();
     measure_lag();
     io_.run();
+    lag_due_ns_.store(kNever, std::memory_order_relaxed);
     current_shard = nullptr;
 }
 
@@ -175,8 +178,17 @@ void Shard::timer_fired() {
     arm_timer();
 }
 
+double Shard::lag_seconds() const {
+    const auto due =
+        Clock::time_point(std::chrono::nanoseconds(lag_due_ns_.load(std::memory_order_relaxed)));
+    const std::chrono::duration<double> waits = Clock::now() - due;
+    return std::max(lag_.load(std::memory_order_relaxed), waits.count());
+}
+
 void Shard::measure_lag() {
     const auto due = Clock::now() + kLagInterval;
+    lag_due_ns_.store(std::chrono::nanoseconds(due.time_since_epoch()).count(),
+                      std::memory_order_relaxed);
     impl_->lag_timer.expires_at(due);
     impl_->lag_timer.async_wait([this, due](boost::system::error_code error) {
         if (error) return;

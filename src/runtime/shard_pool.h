@@ -24,6 +24,7 @@ class ShardPool {
 
     [[nodiscard]] size_t size() const { return shards_.size(); }
     Shard& operator[](size_t i) { return *shards_[i]; }
+    const Shard& operator[](size_t i) const { return *shards_[i]; }
     /// The shard of a client id: the same for the same id and number of shards.
     Shard& home_of(std::string_view client_id);
 

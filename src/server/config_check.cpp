@@ -69,6 +69,16 @@ void check_http(const std::string& path, const std::string& text, std::vector<Li
     }
 }
 
+// One that no client could send would lock everybody out. Not shown: it is a secret.
+void check_token(const std::string& token, ConfigFaults& faults) {
+    const bool has_control = std::ranges::any_of(
+        token, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+    if (!has_control && !token.starts_with(' ') && !token.ends_with(' ')) return;
+    faults.fault("admin.token",
+                 "found a control character in it, or a space at an end, expected a token that an "
+                 "HTTP header can carry");
+}
+
 void check_listeners(const Config& config, ConfigFaults& faults) {
     std::vector<Listening> all;
     for (const EndpointConfig& endpoint : config.endpoints) {
@@ -88,6 +98,7 @@ void check_listeners(const Config& config, ConfigFaults& faults) {
         }
     }
     const AdminConfig& admin = config.admin;
+    check_token(admin.token, faults);
     const size_t before = all.size();
     check_http("admin.listen", admin.listen, all, faults);
     if (all.size() > before) {

@@ -71,6 +71,9 @@ std::vector<EndpointWire> endpoint_wires(const Config& config) {
     return wires;
 }
 
+/// A reload examines them on the main thread, which answers probes too.
+constexpr size_t kMostSnapshotPairs = 500'000;
+
 class MappingChecker {
  public:
     MappingChecker(const Config& config, ConfigFaults& faults) : config_(config), faults_(faults) {}
@@ -94,7 +97,8 @@ class MappingChecker {
 
  private:
     std::optional<Mapping> compile(const RouteConfig& route, const std::string& path) {
-        // A template that is missing is a fault already, and so is a route that leads nowhere.
+        // A template that is missing or empty is a fault already, and so is a route that leads
+        // nowhere.
         if (route.mqtt.empty() || route.zmq.empty() || (route.to.empty() && route.from.empty())) {
             return std::nullopt;
         }
@@ -185,16 +189,23 @@ class MappingChecker {
         // Keys can only be the same where one literal head begins with the other.
         std::ranges::stable_sort(found, {},
                                  [](const auto* one) { return one->second.zmq_prefix(); });
-        size_t told = 0;
+        size_t told = 0, examined = 0;
         for (size_t a = 0; a < found.size(); ++a) {
             const std::string head = found[a]->second.zmq_prefix();
             for (size_t b = a + 1; b < found.size(); ++b) {
                 if (!found[b]->second.zmq_prefix().starts_with(head)) break;
+                if (++examined > kMostSnapshotPairs) return tell_unexamined();
                 if (!share_snapshot_keys(*found[a], *found[b])) continue;
                 if (++told > kMaxSharedPairs) return;
                 tell_shared_key(*found[a], *found[b]);
             }
         }
+    }
+
+    void tell_unexamined() {
+        faults_.warning("routes",
+                        "not all pairs of routes with \"snapshot\" were examined for keys "
+                        "that they share: too many have keys that begin alike");
     }
 
     [[nodiscard]] bool share_snapshot_keys(const std::pair<size_t, Mapping>& a,
@@ -208,9 +219,8 @@ class MappingChecker {
 
     // Whether a topic of the one, any, has a key that the other gives to another topic.
     static bool differ(const Mapping& one, const Mapping& other) {
-        std::string topic = one.mqtt_filter(), key, back;
-        std::ranges::replace(topic, '+', 'x');
-        std::ranges::replace(topic, '#', 'x');
+        const std::string topic = one.sample_topic();
+        std::string key, back;
         return one.to_zmq(topic, key) && other.to_mqtt(key, back) && back != topic;
     }
 
@@ -231,13 +241,15 @@ class MappingChecker {
         for (const auto& [i, mapping] : mappings_) {
             const RouteConfig& route = config_.routes[i];
             const bool is_topic = is_valid_topic_name(route.dead_letter);
+            const EndpointConfig* source = config_.endpoint(route.from);
             rules.push_back({.name = route.name,
                              .mapping = &mapping,
                              .from = route.from,
                              .to = route.to,
                              .dead_letter = is_topic ? route.dead_letter : std::string(),
                              .exclude = {},
-                             .is_shared = !route.share.empty()});
+                             .is_shared = !route.share.empty(),
+                             .takes_any_key = source != nullptr && source->kind.needs_fixed_topic});
             std::copy_if(route.exclude.begin(), route.exclude.end(),
                          std::back_inserter(rules.back().exclude), is_valid_topic_filter);
         }

@@ -28,6 +28,11 @@ class Comparison {
         text("log.format", running_.log.format, wanted_.log.format);
         text("admin.listen", running_.admin.listen, wanted_.admin.listen);
         text("admin.probe_listen", running_.admin.probe_listen, wanted_.admin.probe_listen);
+        number("admin.max_tails", running_.admin.max_tails, wanted_.admin.max_tails);
+        number("admin.tail_rate", running_.admin.tail_rate, wanted_.admin.tail_rate);
+        if (running_.admin.anonymous != wanted_.admin.anonymous) {
+            diff_.needs_restart.push_back({"admin.anonymous", kRestart});
+        }
         if (running_.admin.token != wanted_.admin.token) {
             diff_.needs_restart.push_back({"admin.token", kRestart});  // a secret: not shown
         }

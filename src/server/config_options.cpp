@@ -26,6 +26,7 @@ std::vector<Option> top_options() {
              Option::string(
                  "token",
                  "Bearer token that requests must carry on `listen`, but for /healthz and /readyz")
+                 .not_empty()
                  .shown_as("${file:/run/secrets/trestle-token}"),
              Option::boolean("anonymous", "Listen beyond loopback without a token").fallback(false),
              Option::integer("max_tails", "Live tails of messages at the same time")
@@ -66,8 +67,12 @@ std::vector<Option> route_options() {
         Option::string("description", "Free text"),
         Option::string("mqtt", "Topic template")
             .required()
+            .not_empty()
             .shown_as("sensors/{site}/{device}/temperature"),
-        Option::string("zmq", "Key template").required().shown_as("temperature.{site}.{device}"),
+        Option::string("zmq", "Key template")
+            .required()
+            .not_empty()
+            .shown_as("temperature.{site}.{device}"),
         Option::string("to", "Endpoint that messages go to (MQTT to ZeroMQ): pub, push or router"),
         Option::string("from", "Endpoint that messages come from (ZeroMQ to MQTT): sub or pull"),
         Option::string_list("exclude", "Topic filters of topics that the route leaves alone"),

@@ -67,6 +67,7 @@ class Validator {
 
  private:
     void wrong(const json& value, const std::string& path, const std::string& expected) {
+        if (faults_.knows(path)) return;  // what a ${...} stands for could not be had
         faults_.fault(path,
                       "found " + shown_value(value, path, replaced_) + ", expected " + expected);
     }
@@ -166,7 +167,8 @@ class Validator {
 
     std::optional<Settings::Value> text(const Option& option, const json& given,
                                         const std::string& path) {
-        const bool is_allowed = given.is_string() && is_choice(option, given.get<std::string>());
+        const bool is_allowed =
+            given.is_string() && is_choice(option, given.get_ref<const std::string&>());
         if (is_allowed) return given.get<std::string>();
         std::string guess;
         if (given.is_string()) guess = did_you_mean(given.get<std::string>(), option.choices);
@@ -204,6 +206,7 @@ class Validator {
     }
 
     static bool is_choice(const Option& option, const std::string& value) {
+        if (option.must_have_text && value.empty()) return false;
         if (option.is_topic_filter) return is_valid_topic_filter(value);
         return option.choices.empty() || std::find(option.choices.begin(), option.choices.end(),
                                                    value) != option.choices.end();
@@ -225,7 +228,8 @@ std::string shown_value(const json& value, const std::string& path,
                         const ReplacedStrings& replaced) {
     const auto origin = replaced.find(path);
     const bool is_replaced = origin != replaced.end();
-    const bool hides = is_secret(path);
+    const bool is_text = value.is_string();
+    const bool hides = is_secret(path) && !(is_text && value.get_ref<const std::string&>().empty());
     if (is_replaced && origin->second.find("${file:") != std::string::npos &&
         (!hides || names_a_file(origin->second))) {
         return "the content of " + origin->second;
@@ -234,6 +238,9 @@ std::string shown_value(const json& value, const std::string& path,
     if (value.is_array() && !value.empty()) return "a list";
     if (hides && (value.is_string() || value.is_number())) {
         return fmt::format("a {} (a secret, not shown)", value.type_name());
+    }
+    if (is_text && is_broken_json(value.get_ref<const std::string&>())) {
+        return "text that begins like JSON but is not";
     }
     std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
     if (text.size() > kShownBytes) {
@@ -255,6 +262,7 @@ std::string expected_text(const Option& option) {
             return "a number" + limits_text(option, "");
         case Type::string:
             if (option.is_topic_filter) return "a topic filter";
+            if (option.must_have_text) return "a string that is not empty";
             return option.choices.empty() ? "a string" : one_of_text(option.choices);
         case Type::string_list:
             if (option.is_topic_filter) return "a list of topic filters";

@@ -48,13 +48,21 @@ std::vector<std::string> frames_of(const EndpointConfig& endpoint, const std::st
     return {key, "<payload>"};
 }
 
+// Whether a message with the key comes in: a sub endpoint may ask for prefixes only.
+bool asks_for(const EndpointConfig& source, std::string_view key) {
+    if (!source.settings.has("subscribe")) return true;
+    return std::ranges::any_of(source.settings.list("subscribe"),
+                               [&](const auto& prefix) { return key.starts_with(prefix); });
+}
+
 struct Candidate {
     size_t index;  // into the explanations
     Mapping mapping;
 };
 
-// Of several routes to one endpoint the most specific delivers, the earlier one on a tie.
-void overrule(std::vector<Explanation>& all, const std::vector<Candidate>& candidates) {
+// Of several routes to, or from, one endpoint the most specific delivers, the earlier one on a tie.
+void overrule(std::vector<Explanation>& all, const std::vector<Candidate>& candidates,
+              const char* what) {
     for (const Candidate& one : candidates) {
         for (const Candidate& other : candidates) {
             if (one.index == other.index || all[one.index].endpoint != all[other.index].endpoint) {
@@ -63,8 +71,8 @@ void overrule(std::vector<Explanation>& all, const std::vector<Candidate>& candi
             const auto order = other.mapping.compare_specificity(one.mapping);
             if (order < 0 || (order == 0 && other.index > one.index)) continue;
             all[one.index].verdict = Verdict::overruled;
-            all[one.index].why = "route " + all[other.index].route +
-                                 " goes to the same endpoint and " +
+            all[one.index].why = "route " + all[other.index].route + " " + what +
+                                 " the same endpoint and " +
                                  (order > 0 ? "is more specific" : "comes first");
         }
     }
@@ -100,15 +108,17 @@ std::vector<Explanation> explain_topic(const Config& config, std::string_view to
         }
         all.push_back(std::move(one));
     }
-    overrule(all, candidates);
+    overrule(all, candidates, "goes to");
     return all;
 }
 
 std::vector<Explanation> explain_key(const Config& config, std::string_view endpoint,
                                      std::string_view key) {
     std::vector<Explanation> all;
+    std::vector<Candidate> candidates;
     const EndpointConfig* source = config.endpoint(endpoint);
     if (source == nullptr) return all;
+    const bool arrives = source->kind.needs_fixed_topic || asks_for(*source, key);
     for (const RouteConfig& route : config.routes) {
         const auto mapping = compiled(route);
         if (!mapping || route.from != endpoint) continue;
@@ -122,11 +132,15 @@ std::vector<Explanation> explain_key(const Config& config, std::string_view endp
         } else if (const std::string* filter = excluding(route, one.result)) {
             one.verdict = Verdict::excluded;
             one.why = "exclude has " + *filter;
+        } else if (!arrives) {
+            one.why = "the endpoint does not subscribe to the key";
         } else {
             one.verdict = Verdict::matches;
+            candidates.push_back({all.size(), *mapping});
         }
         all.push_back(std::move(one));
     }
+    overrule(all, candidates, "comes from");
     return all;
 }
 

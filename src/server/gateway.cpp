@@ -1,5 +1,7 @@
 #include "server/gateway.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <stdexcept>
 
@@ -9,6 +11,8 @@
 namespace trestle {
 
 namespace {
+
+constexpr auto kUnreadyLag = std::chrono::seconds(5);
 
 WhenFull when_full_of(const std::string& word) {
     if (word == "block") return WhenFull::block;
@@ -79,13 +83,8 @@ void Gateway::add_metrics() {
     metrics_.gauge_from("trestle_shards", "Threads that serve connections", {},
                         [this] { return static_cast<double>(pool_.size()); });
     metrics_.gauge_from("trestle_event_loop_lag_seconds",
-                        "How late the last timer of the slowest shard ran", {}, [this] {
-                            double worst = 0;
-                            for (size_t i = 0; i < pool_.size(); ++i) {
-                                worst = std::max(worst, pool_[i].lag_seconds());
-                            }
-                            return worst;
-                        });
+                        "How late the last timer of the slowest shard ran", {},
+                        [this] { return std::ranges::max(lags_of_shards()); });
     SessionTable::Books books;
     const auto sessions = [this](const char* state) {
         return &metrics_.gauge("trestle_sessions", "Sessions of clients, by state",
@@ -205,8 +204,7 @@ void Gateway::describe_route(const RouteConfig& config, bool is_there) {
 }
 
 void Gateway::set_routes(const Config& config, uint64_t drain_ms) {
-    for (const auto& one : route_configs_) describe_route(one, false);
-    for (const auto& one : config.routes) describe_route(one, true);
+    // All of them first: when one cannot be made, nothing has changed.
     std::vector<RoutePtr> routes;
     for (const auto& wanted : config.routes) {
         const auto same = std::ranges::find(route_configs_, wanted);
@@ -214,6 +212,8 @@ void Gateway::set_routes(const Config& config, uint64_t drain_ms) {
                              ? routes_[static_cast<size_t>(same - route_configs_.begin())]
                              : make_route(wanted));
     }
+    for (const auto& one : route_configs_) describe_route(one, false);
+    for (const auto& one : config.routes) describe_route(one, true);
     route_configs_ = config.routes;
     routes_ = std::move(routes);
     // An endpoint makes a route's queue when its first message comes; it lets go of a removed one
@@ -236,7 +236,7 @@ void Gateway::change_routes(const Config& config) {
 std::vector<std::string> Gateway::not_ready() const {
     if (stopping_) return {"draining"};
     if (!running_) return {"starting"};
-    std::vector<std::string> reasons;
+    std::vector<std::string> reasons = hung_shards(kUnreadyLag);
     for (const auto& one : endpoints_) {
         const std::string reason = one.endpoint->not_ready();
         if (!reason.empty()) reasons.push_back(one.context->name() + ": " + reason);
@@ -244,13 +244,21 @@ std::vector<std::string> Gateway::not_ready() const {
     return reasons;
 }
 
-bool Gateway::shards_ran() {
-    if (unheard_shards_.load(std::memory_order_relaxed) != 0) return false;
-    unheard_shards_.store(pool_.size(), std::memory_order_relaxed);
-    for (size_t i = 0; i < pool_.size(); ++i) {
-        pool_[i].post([this] { unheard_shards_.fetch_sub(1, std::memory_order_relaxed); });
+std::vector<double> Gateway::lags_of_shards() const {
+    std::vector<double> lags;
+    for (size_t i = 0; i < pool_.size(); ++i) lags.push_back(pool_[i].lag_seconds());
+    return lags;
+}
+
+std::vector<std::string> Gateway::hung_shards(std::chrono::duration<double> limit) const {
+    std::vector<std::string> reasons;
+    const auto lags = lags_of_shards();
+    for (size_t i = 0; i < lags.size(); ++i) {
+        if (lags[i] < limit.count()) continue;
+        reasons.push_back(
+            fmt::format("shard {} has not run for {} s", i, static_cast<int64_t>(lags[i])));
     }
-    return true;
+    return reasons;
 }
 
 }  // namespace trestle

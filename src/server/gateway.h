@@ -4,7 +4,7 @@
 // answering probes meanwhile. It is the `Host` that plugins see; those calls come from any shard.
 #pragma once
 
-#include <atomic>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -46,8 +46,9 @@ class Gateway final : public Host {
     [[nodiscard]] bool is_stopping() const { return stopping_; }
     /// Why it is not ready; empty when it is. Main thread.
     [[nodiscard]] std::vector<std::string> not_ready() const;
-    /// Whether every shard has run since the last call, and asks them anew. Main thread.
-    bool shards_ran();
+    /// The shards that have not run for so long, a sentence each: they hang, and every connection
+    /// of theirs with them.
+    [[nodiscard]] std::vector<std::string> hung_shards(std::chrono::duration<double> limit) const;
 
     // For the admin API, on the main thread.
     struct EndpointView {
@@ -103,6 +104,7 @@ class Gateway final : public Host {
     void finish_stop();
 
     void add_metrics();
+    [[nodiscard]] std::vector<double> lags_of_shards() const;  // in seconds
 
     const Config& first_config_;
     PluginLoader& plugin_loader_;
@@ -115,8 +117,7 @@ class Gateway final : public Host {
     std::map<std::string, std::unique_ptr<Plugin>> plugins_;
     std::vector<Running> endpoints_;  // by id, from 1
     std::vector<RouteConfig> route_configs_;
-    std::vector<RoutePtr> routes_;           // beside route_configs_
-    std::atomic<size_t> unheard_shards_{0};  // of those asked whether they run
+    std::vector<RoutePtr> routes_;  // beside route_configs_
     std::optional<Stop> stop_;
     bool running_ = false;
     bool stopping_ = false;

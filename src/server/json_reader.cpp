@@ -40,10 +40,15 @@ class Builder : public nlohmann::json_sax<json> {
         return true;
     }
 
+    /// False, as `parse_error` is.
+    bool refuse(std::size_t position, std::string message) {
+        fail(position, std::move(message));
+        return false;
+    }
+
     bool parse_error(std::size_t position, const std::string&,
                      const nlohmann::detail::exception& problem) override {
-        fail(position > 0 ? position - 1 : 0, plain(problem.what()));
-        return false;
+        return refuse(position > 0 ? position - 1 : 0, plain(problem.what()));
     }
 
  private:
@@ -121,6 +126,10 @@ class Builder : public nlohmann::json_sax<json> {
 bool read_json(std::string_view text, bool allow_comments, json& out,
                std::vector<JsonProblem>& problems) {
     Builder builder(text, out, problems);
+    // nlohmann's lexer takes it for the end, whatever follows.
+    if (const size_t nul = text.find('\0'); nul != std::string_view::npos) {
+        return builder.refuse(nul, "not JSON: found a NUL byte");
+    }
     return json::sax_parse(text.begin(), text.end(), &builder, json::input_format_t::json, true,
                            allow_comments);
 }

@@ -39,6 +39,7 @@ ordered_json plain_schema(const Option& option) {
         case Type::string:
             schema["type"] = "string";
             if (!option.choices.empty()) schema["enum"] = option.choices;
+            if (option.must_have_text) schema["minLength"] = 1;
             break;
         case Type::string_list: {
             ordered_json items{{"type", "string"}};
@@ -122,8 +123,9 @@ ordered_json endpoints_schema(PluginCatalog& plugins, ordered_json& definitions)
 
 ordered_json routes_schema() {
     ordered_json route = object_schema(route_options());
-    route["properties"]["name"]["pattern"] = kNamePattern;
-    route["properties"]["name"]["maxLength"] = kLongestName;
+    ordered_json& name = route["properties"]["name"];
+    name["anyOf"] = {{{"pattern", kNamePattern}, {"maxLength", kLongestName}},
+                     {{"$ref", kReplaced}}};
     route["anyOf"] = ordered_json::array({{{"required", ordered_json::array({"to"})}},
                                           {{"required", ordered_json::array({"from"})}}});
     return {{"description", kRoutesHelp}, {"type", "array"}, {"items", std::move(route)}};

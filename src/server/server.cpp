@@ -29,6 +29,9 @@ namespace trestle {
 
 namespace {
 
+/// Who asks /healthz is to start the process anew: not for a shard that is merely busy.
+constexpr auto kDeadLag = std::chrono::seconds(30);
+
 // Every connection is a descriptor: take what the system lets us have.
 void raise_descriptor_limit() {
     rlimit limit{};
@@ -126,11 +129,14 @@ void Server::add_metrics() {
 }
 
 bool Server::open_admin() {
-    const auto reasons = [this] {
+    const auto not_alive = [this] {
+        return gateway_ ? gateway_->hung_shards(kDeadLag) : std::vector<std::string>{};
+    };
+    const auto not_ready = [this] {
         return gateway_ ? gateway_->not_ready() : std::vector<std::string>{"starting"};
     };
-    add_probes(router_, metrics_, reasons);
-    add_probes(probe_router_, metrics_, reasons);
+    add_probes(router_, metrics_, not_alive, not_ready);
+    add_probes(probe_router_, metrics_, not_alive, not_ready);
     if (!config_.admin.listen.empty()) api_.emplace(router_, static_cast<ApiHost&>(*this));
     if (!config_.admin.token.empty()) {
         auto open = AdminApi::open_paths();
@@ -204,7 +210,7 @@ void Server::on_signal(int signal) {
 void Server::feed_watchdog() {
     const auto limit = service_manager_.watchdog();
     if (!limit) return;
-    if (gateway_->shards_ran()) service_manager_.alive();
+    if (gateway_->hung_shards(*limit / 4).empty()) service_manager_.alive();
     watchdog_.expires_after(*limit / 4);
     watchdog_.async_wait([this](const boost::system::error_code& error) {
         if (!error) feed_watchdog();
@@ -251,7 +257,11 @@ ReloadOutcome Server::change_config() {
     for (const auto& warning : faults.warnings()) {
         log_.warn("reload: {}: {}", warning.path, warning.message);
     }
-    gateway_->change_routes(*wanted);
+    try {
+        gateway_->change_routes(*wanted);
+    } catch (const std::exception& problem) {
+        return reload_failed({problem.what()});
+    }
     config_.routes = std::move(wanted->routes);
     config_.shown = std::move(wanted->shown);
     reloads_ok_->add(metrics_.outside());

@@ -1,6 +1,7 @@
 """The admin API: every operation and its errors, each answer held against openapi.json."""
 
 import json
+import signal
 import subprocess
 import urllib.parse
 
@@ -353,6 +354,23 @@ def test_reload(api):
     problem = api.ask("POST", "/reload", 409)
     assert any("routes[0].to" in fault for fault in problem["faults"])
     assert [r["name"] for r in api.get("/routes")["items"]] == names
+
+
+def test_what_a_reload_refuses_it_leaves_alone(api):
+    config, before = api.gateway.config, api.get("/config")
+    for key, value, fault in (
+            ("routes", [route("empty", "", "k", to="jobs")], "routes[0].mqtt"),
+            ("admin", {**config["admin"], "max_tails": 1}, "admin.max_tails")):
+        api.gateway.write_config({**config, key: value})
+        problem = api.ask("POST", "/reload", 409)
+        assert any(fault in line for line in problem["faults"]), problem
+        api.gateway.signal(signal.SIGHUP)
+        api.gateway.wait_metric(0, "trestle_config_last_reload_successful")
+        assert api.get("/config") == before
+        assert not api.gateway.metrics().by("route", "trestle_route_info").get("empty")
+        api.gateway.write_config(config)
+        api.ask("POST", "/reload")
+        api.gateway.wait_metric(1, "trestle_config_last_reload_successful")
 
 
 def test_drain(api):

@@ -184,6 +184,23 @@ def test_explain_both_ways(good):
     assert "t.north" not in done.stdout
 
 
+def test_explain_a_key_that_two_routes_take(good):
+    """Only the more specific one brings it in."""
+    good.config["routes"].append(route("seven", "sensor/7", "t.north.7", source="ingest"))
+    good.write_config()
+    done = run_program("explain", "--config", good.config_file, "--zmq", "ingest", "t.north.7")
+    assert "route t: overruled" in done.stdout and "sensor/7" in done.stdout
+    assert "route seven comes from the same endpoint and is more specific" in done.stdout
+
+
+def test_explain_a_key_that_a_sub_endpoint_does_not_ask_for(good):
+    good.config["endpoints"]["ingest"].update(socket="sub", subscribe=["t.south."])
+    good.write_config()
+    for key, arrives in (("t.south.7", True), ("t.north.7", False)):
+        done = run_program("explain", "--config", good.config_file, "--zmq", "ingest", key)
+        assert ("does not subscribe to the key" in done.stdout) is not arrives
+
+
 @pytest.mark.parametrize("endpoint", ["devices", "telemetry", "ingest", "admin"])
 def test_port_in_use(good, endpoint):
     """Exit 1, and one plain line that names the endpoint or its address."""

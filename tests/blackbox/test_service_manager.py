@@ -200,6 +200,13 @@ def test_a_shard_that_hangs_starves_the_watchdog(manager, service):
             return not manager.is_fed_within(0.5)
 
         wait_until(starved, "the pipe never filled up")
+
+        def unready():
+            status, reasons = service.get("/readyz")
+            return status == 503 and "shard 0 has not run for" in reasons
+
+        wait_until(unready, "ready, though its shard hangs")
+        assert service.metrics().value("trestle_event_loop_lag_seconds") > 4
         os.set_blocking(read, False)
 
         def fed_again():

@@ -112,7 +112,9 @@ void Peer::sent_publish(const Frame& frame) {
 void Peer::sent_exactly_once(const Publish& publish) {
     auto& open = session().open;
     const auto known = open.find(publish.packet_id);
-    pubrecs_due_.push_back({publish.packet_id, known != open.end()});
+    // One whose PUBREL came before the PUBREC is still under way.
+    const bool due = std::ranges::count(pubrecs_due_, publish.packet_id, &Due::packet_id) != 0;
+    pubrecs_due_.push_back({publish.packet_id, due || known != open.end()});
     std::shared_ptr<Handshake> handshake;
     if (!accepted_) {
         // Nobody knows yet which session it will be part of.

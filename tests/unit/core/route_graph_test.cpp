@@ -88,6 +88,47 @@ TEST(RouteGraph, OneRuleBetweenWiredEndpoints) {
     EXPECT_TRUE(t.find(Kind::cycle, {{"sub", "pub"}}).empty());
 }
 
+TEST(RouteGraph, WhatSurelyGoesRoundByWiresIsAFault) {
+    const std::vector<EndpointWire> wires{{"pub", "sub"}};
+    Table t;
+    t.add("there", "x/{id}", "x.{id}", "", "pub");
+    t.add("back", "x/{id}", "x.{id}", "sub", "");
+    auto cycles = t.find(Kind::cycle, wires);
+    ASSERT_EQ(cycles.size(), 1U);
+    EXPECT_TRUE(cycles[0].is_fault);
+    EXPECT_THAT(cycles[0].sentence, HasSubstr("for ever: back -> there -> back"));
+    // Not for the topic that was tried: it may, but it is not certain.
+    t.rules[0].exclude = {"x/x"};
+    cycles = t.find(Kind::cycle, wires);
+    ASSERT_EQ(cycles.size(), 1U);
+    EXPECT_FALSE(cycles[0].is_fault);
+    EXPECT_THAT(cycles[0].sentence, HasSubstr("can go round"));
+}
+
+TEST(RouteGraph, AKeyThatNobodyLooksAtClosesACircleToo) {
+    const std::vector<EndpointWire> wires{{"push", "pull"}};
+    Table t;
+    t.add("there", "x/{id}", "x.{id}", "", "push");
+    t.add("back", "x/new", "any", "pull", "").takes_any_key = true;
+    auto cycles = t.find(Kind::cycle, wires);
+    ASSERT_EQ(cycles.size(), 1U);
+    EXPECT_TRUE(cycles[0].is_fault);
+    t.rules[1].takes_any_key = false;
+    EXPECT_TRUE(t.find(Kind::cycle, wires).empty());
+}
+
+TEST(RouteGraph, DeadLettersThatGoRound) {
+    Table t;
+    t.add("one", "a", "a", "", "workers").dead_letter = "b";
+    t.add("two", "b", "b", "", "workers").dead_letter = "a";
+    const auto cycles = t.find(Kind::cycle);
+    ASSERT_EQ(cycles.size(), 1U);
+    EXPECT_FALSE(cycles[0].is_fault);
+    EXPECT_THAT(cycles[0].sentence, AllOf(HasSubstr("one -> two -> one"), HasSubstr("hop count")));
+    t.rules[1].exclude = {"b"};
+    EXPECT_TRUE(t.find(Kind::cycle).empty());
+}
+
 TEST(RouteGraph, BackToTheSameEndpointIsStoppedByOrigin) {
     Table t;
     t.add("both", "x/{id}", "x.{id}", "jobs", "jobs");

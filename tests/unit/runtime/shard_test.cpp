@@ -68,6 +68,16 @@ TEST_F(Shards, ExceptionsComeBackFromRunOn) {
     on(0, [] {});
 }
 
+TEST_F(Shards, TheLagOfOneThatHangsGrowsMeanwhile) {
+    std::promise<void> go_on;
+    pool_[1].post([&] { go_on.get_future().wait(); });
+    while (pool_[1].lag_seconds() < 0.2) std::this_thread::yield();
+    const double before = pool_[1].lag_seconds();
+    while (pool_[1].lag_seconds() <= before) std::this_thread::yield();
+    go_on.set_value();
+    on(1, [] {});
+}
+
 TEST_F(Shards, AnEndOfTurnRunsOncePerTurn) {
     Task task;
     int ran = 0;

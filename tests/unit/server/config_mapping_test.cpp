@@ -36,6 +36,10 @@ TEST(ConfigMappings, Faults) {
          "routes[0].dead_letter", "does not start with $"},
         {route("a/{x}/{y}", "a.{x}.", R"("to": "telemetry", "snapshot": true)"), "routes[0].zmq",
          "each topic needs a key of its own"},
+        {route("", "a", R"("to": "jobs")"), "routes[0].mqtt",
+         "expected a string that is not empty"},
+        {route("a", "${NONE:-}", R"("to": "jobs")"), "routes[0].zmq",
+         "expected a string that is not empty"},
     };
     for (const Row& row : rows) {
         const auto parsed = parse(row.text);
@@ -65,7 +69,7 @@ TEST(ConfigMappings, RoutesThatShareAndCircle) {
         std::string::npos)
         << parsed.text();
 
-    // What the pub endpoint sends, the sub endpoint gets, under another topic that leads back.
+    // What the pub endpoint sends, the sub endpoint gets, and it leads back.
     const std::string circle = R"({"endpoints": {
         "out": {"plugin": "zmq", "socket": "pub", "bind": ["tcp://127.0.0.1:7000"]},
         "back": {"plugin": "zmq", "socket": "sub", "connect": ["tcp://localhost:PORT"]}},
@@ -73,10 +77,13 @@ TEST(ConfigMappings, RoutesThatShareAndCircle) {
                    {"name": "again", "mqtt": "a/{x}", "zmq": "k.{x}", "from": "back"}]})";
     auto with_port = [&](const char* port) {
         std::string text = circle;
-        return parse(text.replace(text.find("PORT"), 4, port)).text();
+        return parse(text.replace(text.find("PORT"), 4, port));
     };
-    EXPECT_NE(with_port("7000").find("circle"), std::string::npos) << with_port("7000");
-    EXPECT_EQ(with_port("7001").find("circle"), std::string::npos) << with_port("7001");
+    const auto closed = with_port("7000"), open = with_port("7001");
+    EXPECT_FALSE(closed.config);
+    EXPECT_NE(closed.text().find("circle"), std::string::npos) << closed.text();
+    EXPECT_TRUE(open.config) << open.text();
+    EXPECT_EQ(open.text().find("circle"), std::string::npos) << open.text();
 }
 
 TEST(ConfigMappings, Warnings) {

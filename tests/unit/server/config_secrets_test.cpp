@@ -15,7 +15,8 @@ TEST(ConfigSecrets, ByName) {
                              "private_key", "b.passphrase[0]", "credentials"}) {
         EXPECT_TRUE(is_secret(path)) << path;
     }
-    for (const char* path : {"", "key", "routes[0].key", "admin.listen", "endpoints.a.user"}) {
+    for (const char* path : {"", "key", "routes[0].key", "admin.listen", "endpoints.a.user",
+                             "endpoints.private-devices.listen[0]", "endpoints.secret"}) {
         EXPECT_FALSE(is_secret(path)) << path;
     }
 }
@@ -47,6 +48,10 @@ TEST(ConfigSecrets, NoFaultTellsOne) {
         {good, {"admin.token[=4711"}, {}},
         {good, {"admin.token[3]=4711"}, {}},
         {good, {"admin.token={\"4711\": \"4711\"}"}, {}},
+        {good, {R"(admin={"token": "4711")"}, {}},
+        {good, {R"(endpoints={"z": {"plugin": "zmq", "secret": "4711"})"}, {}},
+        {good, {R"(routes=[ {"token": "4711")"}, {}},
+        {good, {}, {{"TRESTLE__admin", R"({ "token": "4711")"}}},
         {good, {}, {{"TRESTLE__admin__token", "[\"4711\"]"}}},
         {good, {}, {{"TRESTLE__admin__token", "${4711}"}}},
         {good, {}, {{"TRESTLE__admin__token", "4711\xff"}}},
@@ -71,7 +76,7 @@ TEST(ConfigSecrets, OnlyTheNameOfTheirFileIsShown) {
         {"${NONE:-4711}", "********"},
         {"4711${file:/dev/null}", "********"},
         {"${file:/dev/null}4711", "********"},
-        {"${file:/dev/null}", "${file:/dev/null}"},
+        {"${file:/proc/sys/kernel/ostype}", "${file:/proc/sys/kernel/ostype}"},
     };
     for (const auto& [token, shown] : rows) {
         const auto parsed = parse(

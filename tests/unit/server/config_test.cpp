@@ -122,7 +122,8 @@ TEST(ConfigDiff, WhatNeedsARestart) {
         "c": {"plugin": "zmq", "socket": "sub", "bind": ["tcp://127.0.0.1:3"]},
         "d": {"plugin": "mqtt", "listen": ["mqtt://127.0.0.1:4"]}},
         "shards": 2, "log": {"level": "debug", "format": "json"}, "drain_timeout_ms": 1,
-        "admin": {"token": "new", "listen": "http://127.0.0.1:5"}})");
+        "admin": {"token": "new", "listen": "http://127.0.0.1:5", "anonymous": true, "max_tails": 1,
+                  "tail_rate": 1}})");
     const ConfigDiff diff = compare_configs(running, wanted);
     std::vector<std::string> paths;
     for (const auto& fault : diff.needs_restart) {
@@ -133,7 +134,8 @@ TEST(ConfigDiff, WhatNeedsARestart) {
     }
     std::sort(paths.begin(), paths.end());
     EXPECT_EQ(paths, (std::vector<std::string>{
-                         "admin.listen", "admin.token", "drain_timeout_ms", "endpoints.a.listen",
+                         "admin.anonymous", "admin.listen", "admin.max_tails", "admin.tail_rate",
+                         "admin.token", "drain_timeout_ms", "endpoints.a.listen",
                          "endpoints.a.session.max_queued", "endpoints.b", "endpoints.c.plugin",
                          "endpoints.d", "log.format", "log.level", "shards"}));
     EXPECT_FALSE(diff.empty());

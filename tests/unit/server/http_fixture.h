@@ -117,7 +117,8 @@ class HttpServerTest : public testing::Test {
         router_.exact("GET", "/large", [](const HttpRequest&) {
             return HttpResponse::text(200, std::string(kLarge, 'x'));
         });
-        add_probes(router_, metrics_, [this] { return reasons_; });
+        add_probes(
+            router_, metrics_, [this] { return hung_; }, [this] { return reasons_; });
         server_.emplace(io_, router_, limits);
         ASSERT_EQ(server_->listen("http://127.0.0.1:0"), "");
         port_ = server_->ports().at(0);
@@ -166,7 +167,7 @@ class HttpServerTest : public testing::Test {
     std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> work_{
         io_.get_executor()};
     Metrics metrics_{1};
-    std::vector<std::string> reasons_;  // touched by the test only while the loop answers nobody
+    std::vector<std::string> hung_, reasons_;  // touched only while the loop answers nobody
     Router router_;
     std::optional<HttpServer> server_;
     uint16_t port_ = 0;

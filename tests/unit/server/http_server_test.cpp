@@ -150,6 +150,9 @@ TEST_F(HttpServerTest, Probes) {
                 AllOf(StartsWith("HTTP/1.1 503 "),
                       EndsWith("\r\n\r\nendpoint devices is not listening\ndraining\n")));
     EXPECT_THAT(ask(get("/healthz")), StartsWith("HTTP/1.1 200 "));
+    on_loop([this] { hung_ = {"shard 0 has not run for 31 s"}; });
+    EXPECT_THAT(ask(get("/healthz")), AllOf(StartsWith("HTTP/1.1 503 "),
+                                            EndsWith("\r\n\r\nshard 0 has not run for 31 s\n")));
     metrics_.gauge("trestle_connections", "Open.", {{"endpoint", "e"}}).set(0, 4);
     EXPECT_THAT(ask(get("/metrics")),
                 AllOf(HasSubstr("Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"),
