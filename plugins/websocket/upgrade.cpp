@@ -18,10 +18,12 @@ constexpr std::array<std::string_view, 1> kJson = {"trestle.v1+json"};
 
 std::string_view text(boost::beast::string_view s) { return {s.data(), s.size()}; }
 
+/// In any of the lines: they are one list (RFC 7230 section 3.2.2).
 bool has_token(const Request& request, http::field field, std::string_view token) {
-    const auto found = request.find(field);
-    return found != request.end() &&
-           http::token_list(found->value()).exists({token.data(), token.size()});
+    const auto [first, last] = request.equal_range(field);
+    return std::any_of(first, last, [token](const auto& line) {
+        return http::token_list(line.value()).exists({token.data(), token.size()});
+    });
 }
 
 bool given_once(const Request& request, http::field field) { return request.count(field) == 1; }

@@ -21,6 +21,8 @@ TEST_F(HandshakeTest, LetsMqttClientsIn) {
         {{{"Sec-WebSocket-Protocol", "chat, mqtt"}}, "mqtt"},
         {{{"Sec-WebSocket-Protocol", "chat"}, {"Sec-WebSocket-Protocol+", "mqtt"}}, "mqtt"},
         {{{"Upgrade", "WebSocket"}, {"Connection", "keep-alive, upgrade"}}, "mqtt"},
+        {{{"Connection", "keep-alive"}, {"Connection+", "Upgrade"}}, "mqtt"},
+        {{{"Upgrade", "h2c"}, {"Upgrade+", "websocket"}}, "mqtt"},
         {{{"Origin", "https://anywhere.example"}}, "mqtt"},
     };
     for (const auto& [headers, agreed] : good) {
