@@ -67,9 +67,17 @@ DeflateAgreement agreed_deflate(const Request& request) {
     return agree_on_deflate(offers);
 }
 
+/// Without a query. A whole address holds the path too (RFC 6455 section 4.2.1).
+std::string_view path_of(std::string_view target) {
+    target = target.substr(0, target.find('?'));
+    const size_t host = target.starts_with('/') ? target.npos : target.find("://");
+    if (host == target.npos) return target;
+    const size_t path = target.find('/', host + 3);
+    return path == target.npos ? "/" : target.substr(path);
+}
+
 bool path_is_served(const Request& request, const std::string& path) {
-    const std::string_view target = text(request.target());
-    return path.empty() || target.substr(0, target.find('?')) == path;
+    return path.empty() || path_of(text(request.target())) == path;
 }
 
 /// Only browsers send an origin, and cannot be kept from it: the check protects their users from
