@@ -4,6 +4,7 @@
 // malformed is a value.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
