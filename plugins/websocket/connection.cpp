@@ -258,9 +258,9 @@ void Connection::fail(CloseCode code, std::string why, Counter* counter) {
 }
 
 void Connection::end(CloseCode code, std::string_view reason, std::string why) {
+    give_data();  // what came before the end; it may have been a word to end it
     if (state_ == State::ending) return;
     if (state_ == State::open) {
-        give_data();  // what came before the end
         if (user_ != nullptr) user_->on_ending();
         append_close(stream_->output(), code, reason);
         why_ = std::move(why);

@@ -50,8 +50,11 @@ std::string refusing(const Verdict& verdict) {
     const auto reason = http::obsolete_reason(static_cast<http::status>(verdict.status));
     std::string out = "HTTP/1.1 " + std::to_string(verdict.status) + " ";
     out.append(reason.data(), reason.size());
-    out += "\r\nServer: Trestle\r\nConnection: close\r\nContent-Type: text/plain\r\n";
-    if (verdict.status == 426) out += "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
+    out += "\r\nServer: Trestle\r\nContent-Type: text/plain\r\n";
+    // Upgrade is for the next hop and must be named as such (RFC 7230 section 6.7).
+    out += verdict.status == 426 ? "Connection: close, Upgrade\r\nUpgrade: websocket\r\n"
+                                   "Sec-WebSocket-Version: 13\r\n"
+                                 : "Connection: close\r\n";
     out += "Content-Length: " + std::to_string(verdict.sentence.size() + 1) + "\r\n\r\n";
     return out.append(verdict.sentence).append("\n");
 }

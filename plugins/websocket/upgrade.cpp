@@ -18,10 +18,12 @@ constexpr std::array<std::string_view, 1> kJson = {"trestle.v1+json"};
 
 std::string_view text(boost::beast::string_view s) { return {s.data(), s.size()}; }
 
+/// In any of the lines: they are one list (RFC 7230 section 3.2.2).
 bool has_token(const Request& request, http::field field, std::string_view token) {
-    const auto found = request.find(field);
-    return found != request.end() &&
-           http::token_list(found->value()).exists({token.data(), token.size()});
+    const auto [first, last] = request.equal_range(field);
+    return std::any_of(first, last, [token](const auto& line) {
+        return http::token_list(line.value()).exists({token.data(), token.size()});
+    });
 }
 
 bool given_once(const Request& request, http::field field) { return request.count(field) == 1; }
@@ -65,9 +67,17 @@ DeflateAgreement agreed_deflate(const Request& request) {
     return agree_on_deflate(offers);
 }
 
+/// Without a query. A whole address holds the path too (RFC 6455 section 4.2.1).
+std::string_view path_of(std::string_view target) {
+    target = target.substr(0, target.find('?'));
+    const size_t host = target.starts_with('/') ? target.npos : target.find("://");
+    if (host == target.npos) return target;
+    const size_t path = target.find('/', host + 3);
+    return path == target.npos ? "/" : target.substr(path);
+}
+
 bool path_is_served(const Request& request, const std::string& path) {
-    const std::string_view target = text(request.target());
-    return path.empty() || target.substr(0, target.find('?')) == path;
+    return path.empty() || path_of(text(request.target())) == path;
 }
 
 /// Only browsers send an origin, and cannot be kept from it: the check protects their users from

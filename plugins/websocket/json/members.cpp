@@ -2,122 +2,144 @@
 
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 #include "websocket/json/text.h"
+#include "websocket/json/tokens.h"
 
 namespace trestle::websocket::json {
 
 namespace {
 
-/// What nlohmann's parser calls; false stops it.
-class Collector final : public nlohmann::json_sax<nlohmann::json> {
+class Reader {
  public:
-    explicit Collector(Members& members) : members_(members) {}
+    explicit Reader(std::string_view text) : tokens_(text) {}
 
-    bool null() override { return scalar(Member::Type::null, "null"); }
-    bool boolean(bool value) override {
-        return scalar(Member::Type::boolean, value ? "true" : "false");
-    }
-    bool number_integer(number_integer_t value) override {
-        return scalar(Member::Type::number, std::to_string(value));
-    }
-    bool number_unsigned(number_unsigned_t value) override {
-        return scalar(Member::Type::number, std::to_string(value));
-    }
-    bool number_float(number_float_t, const string_t& digits) override {
-        return scalar(Member::Type::number, digits);
-    }
-    bool string(string_t& value) override {
-        if (depth_ == 1) {
-            members_.all.back().type = Member::Type::string;
-            members_.all.back().text = std::move(value);
-            return true;
-        }
-        if (!begin_value(Member::Type::string)) return false;
-        append_string(members_.all.back().text, value);
-        return true;
-    }
-    bool binary(binary_t&) override { return fail(Members::Status::not_json); }
-
-    bool start_object(size_t) override { return open(Member::Type::object, '{'); }
-    bool key(string_t& name) override {
-        if (depth_ == 1) return new_member(std::move(name));
-        separate();
-        append_string(members_.all.back().text, name);
-        members_.all.back().text += ':';
-        after_key_ = true;
-        return true;
-    }
-    bool end_object() override { return close('}'); }
-    bool start_array(size_t) override { return open(Member::Type::array, '['); }
-    bool end_array() override { return close(']'); }
-    bool parse_error(size_t, const std::string&, const nlohmann::detail::exception&) override {
-        return fail(Members::Status::not_json);
+    Members run() {
+        if (!read_text()) members_.status = Members::Status::not_json;
+        return std::move(members_);
     }
 
  private:
-    bool fail(Members::Status status) {
-        if (members_.status == Members::Status::good) members_.status = status;
-        return false;
-    }
-    bool new_member(std::string&& name) {
-        if (members_.find(name) != nullptr) return fail(Members::Status::twice);
-        if (members_.all.size() == kMostMembers) return fail(Members::Status::too_many);
-        members_.all.push_back({std::move(name), Member::Type::null, {}});
-        first_ = true;
-        return true;
-    }
-    /// Before a key or an element inside of a member's value.
-    void separate() {
-        if (!std::exchange(first_, false)) members_.all.back().text += ',';
-    }
-    bool begin_value(Member::Type type) {
-        if (depth_ == 0) return fail(Members::Status::not_an_object);
-        if (depth_ == 1) {
-            members_.all.back().type = type;
-        } else if (!std::exchange(after_key_, false)) {
-            separate();
+    // These return false where the text is not JSON. All of it is read, whatever else is wrong:
+    // that it is not JSON goes first, and an answer needs the id.
+    bool read_text() {
+        if (!take_value(tokens_.next())) return false;
+        while (!open_.empty()) {
+            if (!read_element()) return false;
         }
-        return true;
-    }
-    bool scalar(Member::Type type, std::string_view text) {
-        if (!begin_value(type)) return false;
-        members_.all.back().text += text;
-        return true;
-    }
-    bool open(Member::Type type, char bracket) {
-        if (depth_ == 0 && type == Member::Type::object) {
-            depth_ = 1;
-            return true;
-        }
-        if (!begin_value(type)) return false;
-        if (depth_ == kDeepest) return fail(Members::Status::too_deep);
-        ++depth_;
-        members_.all.back().text += bracket;
-        first_ = true;
-        return true;
-    }
-    bool close(char bracket) {
-        if (--depth_ == 0) return true;
-        members_.all.back().text += bracket;
-        first_ = false;
-        return true;
+        return tokens_.next() == Token::end;
     }
 
-    Members& members_;
-    size_t depth_ = 0;
-    bool first_ = true;  // nothing stands yet in the innermost object or array
-    bool after_key_ = false;
+    /// What comes next in the innermost object or array: an element, or its end.
+    bool read_element() {
+        if (in_outermost()) into_ = nullptr;
+        Token token = tokens_.next();
+        if (token == open_.back()) {
+            keep(tokens_.written());
+            open_.pop_back();
+            first_ = false;
+            return true;
+        }
+        if (!std::exchange(first_, false)) {
+            if (token != Token::comma) return false;
+            keep(",");
+            token = tokens_.next();
+        }
+        if (open_.back() == Token::close_object) {
+            if (token != Token::string) return false;
+            take_key();
+            if (tokens_.next() != Token::colon) return false;
+            token = tokens_.next();
+        }
+        return take_value(token);
+    }
+
+    void take_key() {
+        if (in_outermost()) return begin_member();
+        keep_string();
+        keep(":");
+    }
+
+    void begin_member() {
+        std::string& name = tokens_.meant();
+        if (is_good() && members_.find(name) != nullptr) fault(Members::Status::twice);
+        if (is_good() && members_.all.size() == kMostMembers) fault(Members::Status::too_many);
+        if (!is_good() && (name != "id" || members_.find(name) != nullptr)) return;
+        into_ = &members_.all.emplace_back(Member{std::move(name), Member::Type::null, {}});
+    }
+
+    bool take_value(Token token) {
+        if (open_.empty() && token != Token::open_object) fault(Members::Status::not_an_object);
+        switch (token) {
+            case Token::open_object:
+                open(Member::Type::object, Token::close_object);
+                return true;
+            case Token::open_array:
+                open(Member::Type::array, Token::close_array);
+                return true;
+            case Token::string:
+                take_string();
+                return true;
+            case Token::number:
+                take_word(Member::Type::number);
+                return true;
+            case Token::boolean:
+                take_word(Member::Type::boolean);
+                return true;
+            case Token::null:
+                take_word(Member::Type::null);
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    void open(Member::Type type, Token closing) {
+        set_type(type);
+        if (open_.size() == kDeepest) {
+            fault(Members::Status::too_deep);
+            into_ = nullptr;
+        }
+        keep(tokens_.written());
+        open_.push_back(closing);
+        first_ = true;
+    }
+
+    void take_string() {
+        set_type(Member::Type::string);
+        if (!in_outermost()) return keep_string();
+        if (into_ != nullptr) into_->text = std::move(tokens_.meant());
+    }
+
+    void take_word(Member::Type type) {
+        set_type(type);
+        keep(tokens_.written());
+    }
+
+    void fault(Members::Status status) {
+        if (is_good()) members_.status = status;
+    }
+    [[nodiscard]] bool is_good() const { return members_.status == Members::Status::good; }
+    [[nodiscard]] bool in_outermost() const { return open_.size() == 1; }
+
+    void set_type(Member::Type type) {
+        if (into_ != nullptr && in_outermost()) into_->type = type;
+    }
+    void keep(std::string_view text) {
+        if (into_ != nullptr) into_->text += text;
+    }
+    void keep_string() {
+        if (into_ != nullptr) append_string(into_->text, tokens_.meant());
+    }
+
+    TokenReader tokens_;
+    Members members_;
+    Member* into_ = nullptr;   // the member that is read; null between them, or when not kept
+    std::vector<Token> open_;  // what will close the objects and arrays around here
+    bool first_ = true;        // nothing stands yet in the innermost of them
 };
 
 }  // namespace
 
-Members read_members(std::string_view text) {
-    Members members;
-    Collector collector(members);
-    nlohmann::json::sax_parse(text.begin(), text.end(), &collector);
-    return members;
-}
+Members read_members(std::string_view text) { return Reader(text).run(); }
 
 }  // namespace trestle::websocket::json

@@ -1,6 +1,7 @@
 // The members of one JSON object, read within limits: strings as they are meant, everything else
 // as compact JSON text. So a payload that is JSON keeps the order of its keys and the digits of its
-// numbers. Pure, any thread; what is malformed is a value.
+// numbers. All of the text is read, also behind a fault, but then only the member "id" is kept: the
+// answer needs it. The text is UTF-8. Pure, any thread; what is malformed is a value.
 #pragma once
 
 #include <string>
@@ -22,7 +23,7 @@ struct Member {
 struct Members {
     enum class Status : uint8_t { good, not_json, not_an_object, too_deep, too_many, twice };
     Status status = Status::good;
-    std::vector<Member> all;  ///< in the case of a fault: those before it
+    std::vector<Member> all;  ///< in the case of a fault: those before it, and the id
 
     [[nodiscard]] const Member* find(std::string_view key) const {
         for (const auto& member : all) {

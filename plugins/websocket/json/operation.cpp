@@ -81,7 +81,9 @@ Fault take_id(const Member& member, Operation& out) {
     return {};
 }
 
-Fault take_user_properties(const Json& list, ApplicationPropertiesWriter& writer) {
+Fault take_user_properties(const Member& member, ApplicationPropertiesWriter& writer) {
+    // Good JSON by our reader; what nlohmann's cannot represent is no pair of strings.
+    const Json list = Json::parse(member.text, nullptr, false);
     if (!list.is_array()) return bad("user_properties", "an array of pairs");
     for (const auto& pair : list) {
         if (!pair.is_array() || pair.size() != 2 || !pair[0].is_string() || !pair[1].is_string()) {
@@ -95,37 +97,38 @@ Fault take_user_properties(const Json& list, ApplicationPropertiesWriter& writer
     return {};
 }
 
-Fault take_property(const std::string& key, const Json& value, ApplicationPropertiesWriter& writer,
-                    Operation& out) {
-    const bool integer = value.is_number_unsigned();
+Fault take_property(const Member& property, ApplicationPropertiesWriter& writer, Operation& out) {
+    const std::string& key = property.key;
+    const bool is_string = property.type == Type::string;
+    uint64_t number = 0;
     if (key == "content_type") {
-        const bool good =
-            value.is_string() && writer.content_type(value.get_ref<const std::string&>());
-        return good ? Fault{} : bad(key, "a string below 64 KiB");
+        return is_string && writer.content_type(property.text) ? Fault{}
+                                                               : bad(key, "a string below 64 KiB");
     }
     if (key == "response_topic") {
-        const bool good =
-            value.is_string() && writer.response_topic(value.get_ref<const std::string&>());
-        return good ? Fault{} : bad(key, "a topic without wildcards");
+        return is_string && writer.response_topic(property.text)
+                   ? Fault{}
+                   : bad(key, "a topic without wildcards");
     }
     if (key == "correlation_data") {
-        const auto bytes =
-            value.is_string() ? decode_base64(value.get_ref<const std::string&>()) : std::nullopt;
+        const auto bytes = is_string ? decode_base64(property.text) : std::nullopt;
         return bytes && writer.correlation_data(*bytes) ? Fault{}
                                                         : bad(key, "base64, below 64 KiB");
     }
     if (key == "payload_format") {
-        const bool good =
-            integer && value.get<uint64_t>() <= 1 && writer.payload_format(value.get<uint8_t>());
-        return good ? Fault{} : bad(key, "0 or 1");
+        return take_integer(property, 0, 1, number) &&
+                       writer.payload_format(static_cast<uint8_t>(number))
+                   ? Fault{}
+                   : bad(key, "0 or 1");
     }
     if (key == "message_expiry") {
-        if (!integer || value.get<uint64_t>() > UINT32_MAX)
+        if (!take_integer(property, 0, UINT32_MAX, number)) {
             return bad(key, "seconds, at most 2^32-1");
-        out.expiry_s = value.get<uint32_t>();
+        }
+        out.expiry_s = static_cast<uint32_t>(number);
         return {};
     }
-    if (key == "user_properties") return take_user_properties(value, writer);
+    if (key == "user_properties") return take_user_properties(property, writer);
     const std::string_view start = std::string_view(key).substr(0, 64);
     return bad("there is no property \"" + key.substr(0, whole_utf8(start).value_or(0)) +
                "\"; one of your own goes into user_properties");
@@ -133,11 +136,11 @@ Fault take_property(const std::string& key, const Json& value, ApplicationProper
 
 Fault take_properties(const Member& member, Operation& out) {
     if (member.type != Type::object) return bad("properties", "an object");
-    // Read before, and within the limits: it is good JSON.
-    const Json parsed = Json::parse(member.text, nullptr, false);
+    const Members properties = read_members(member.text);
+    if (Fault fault = status_fault(properties.status)) return fault;
     ApplicationPropertiesWriter writer(out.properties);
-    for (const auto& [key, value] : parsed.items()) {
-        if (Fault fault = take_property(key, value, writer, out)) return fault;
+    for (const auto& property : properties.all) {
+        if (Fault fault = take_property(property, writer, out)) return fault;
     }
     return {};
 }
@@ -266,13 +269,12 @@ std::string_view to_string(Code code) {
 
 Fault read_operation(std::string_view text, Operation& out) {
     const Members members = read_members(text);
+    Fault whole = status_fault(members.status);
+    if (whole.code == Code::not_json) return whole;  // nor was what looked like an id
     if (const Member* id = members.find("id")) {
         if (Fault fault = take_id(*id, out)) return fault;
     }
-    if (Fault fault = status_fault(members.status)) {
-        if (fault.code == Code::not_json) out.id.clear();
-        return fault;
-    }
+    if (whole) return whole;
     if (Fault fault = take_op(members, out)) return fault;
     if (out.id.empty() && out.op != Op::ack) return bad("every operation has an \"id\"");
     if (Fault fault = take_options(members, out)) return fault;

@@ -59,7 +59,7 @@ struct Operation {
     bool retain_as_published = false;
 };
 
-/// `out.id` is filled in also when something else is wrong.
+/// `out.id` is filled in also when something else is wrong, unless the text is not JSON.
 Fault read_operation(std::string_view text, Operation& out);
 
 }  // namespace trestle::websocket::json

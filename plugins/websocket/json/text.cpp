@@ -6,8 +6,6 @@ namespace trestle::websocket::json {
 
 namespace {
 
-bool is_plain(char c) { return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\'; }
-
 void append_escaped(std::string& out, char c) {
     constexpr char kDigits[] = "0123456789abcdef";
     switch (c) {

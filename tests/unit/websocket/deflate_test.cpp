@@ -40,6 +40,9 @@ TEST(Deflate, TheAnswerSaysWhatIsUsed) {
     EXPECT_EQ(agree_on_deflate({"permessage-deflate; server_max_window_bits=11"}).answer,
               "permessage-deflate; server_no_context_takeover; client_no_context_takeover; "
               "server_max_window_bits=11");
+    EXPECT_EQ(agree_on_deflate({"permessage-deflate; server_max_window_bits=15"}).answer,
+              "permessage-deflate; server_no_context_takeover; client_no_context_takeover; "
+              "server_max_window_bits=15");
 }
 
 TEST(Deflate, ThereAndBack) {

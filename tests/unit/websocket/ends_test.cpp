@@ -54,6 +54,29 @@ TEST_F(EndsTest, WeCloseAndThePeerDoesNotAnswer) {
     EXPECT_EQ(seen_.end(), "closed, and the peer did not answer in time");
 }
 
+// In one read with what makes us close: there is one Close in each direction (section 5.5.1).
+TEST_F(EndsTest, WeCloseAndSomethingElseEndsIt) {
+    start();
+    for (const std::string& other : {close_frame(1001), frame(3, "an unknown opcode")}) {
+        Client client(port());
+        ASSERT_TRUE(client.upgrade());
+        client.send(frame(kBinary, "!close\n") + other);
+        EXPECT_EQ(client.bytes(3), "bye");
+        EXPECT_EQ(client.close_code(), 1000);
+        EXPECT_FALSE(client.next());
+    }
+    EXPECT_EQ(seen_.end(), "closed");
+}
+
+TEST_F(EndsTest, WeAbortAndThePeerCloses) {
+    start();
+    Client client(port());
+    ASSERT_TRUE(client.upgrade());
+    client.send(frame(kBinary, "!abort\n") + close_frame(1001));
+    EXPECT_FALSE(client.next());
+    EXPECT_EQ(seen_.end(), "ordered to");
+}
+
 TEST_F(EndsTest, WeAbort) {
     start();
     Client client(port());

@@ -21,6 +21,8 @@ TEST_F(HandshakeTest, LetsMqttClientsIn) {
         {{{"Sec-WebSocket-Protocol", "chat, mqtt"}}, "mqtt"},
         {{{"Sec-WebSocket-Protocol", "chat"}, {"Sec-WebSocket-Protocol+", "mqtt"}}, "mqtt"},
         {{{"Upgrade", "WebSocket"}, {"Connection", "keep-alive, upgrade"}}, "mqtt"},
+        {{{"Connection", "keep-alive"}, {"Connection+", "Upgrade"}}, "mqtt"},
+        {{{"Upgrade", "h2c"}, {"Upgrade+", "websocket"}}, "mqtt"},
         {{{"Origin", "https://anywhere.example"}}, "mqtt"},
     };
     for (const auto& [headers, agreed] : good) {
@@ -51,6 +53,8 @@ TEST_F(HandshakeTest, TellsTheOthersWhy) {
     const std::vector<Bad> table = {
         {upgrade_request({}, "GET / HTTP/1.1"), "404", "path", "path"},
         {upgrade_request({}, "GET /mqtt/x HTTP/1.1"), "404", "path", "path"},
+        {upgrade_request({}, "GET http://x HTTP/1.1"), "404", "path", "path"},
+        {upgrade_request({}, "GET /http://x/mqtt HTTP/1.1"), "404", "path", "path"},
         {"GET /mqtt HTTP/1.1\r\nHost: x\r\n\r\n", "426", "WebSocket", "not_websocket"},
         {"POST /mqtt HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc", "426", "WebSocket",
          "not_websocket"},
@@ -91,13 +95,20 @@ TEST_F(HandshakeTest, TellsTheOthersWhy) {
         EXPECT_NE(answer.find(bad.says, answer.find("\r\n\r\n")), answer.npos)
             << bad.request << "\n"
             << answer;
+        const bool tells_what_to_speak = std::string_view(bad.status) == "426";
+        EXPECT_EQ(answer.find("\r\nConnection: close, Upgrade\r\n") != answer.npos,
+                  tells_what_to_speak)
+            << answer;
         EXPECT_TRUE(client.ended());
         EXPECT_EQ(failures(bad.reason), before + 1) << bad.request;
     }
     EXPECT_TRUE(seen_.get(&Seen::shards).empty());
-    Client good(port());
-    good.send(upgrade_request({{"Origin", "HTTPS://good.example"}}, kLine));
-    EXPECT_TRUE(good.answer().starts_with("HTTP/1.1 101 "));
+    for (const char* line :
+         {kLine, "GET /mqtt?at=/x://y HTTP/1.1", "GET http://localhost:8083/mqtt?x=1 HTTP/1.1"}) {
+        Client good(port());
+        good.send(upgrade_request({{"Origin", "HTTPS://good.example"}}, line));
+        EXPECT_TRUE(good.answer().starts_with("HTTP/1.1 101 ")) << line;
+    }
 }
 
 TEST_F(HandshakeTest, IsReadByteByByte) {

@@ -1,4 +1,4 @@
-// JSON in and out, without any connection.
+// Operations in and messages out, without any connection.
 #include <gtest/gtest.h>
 
 #include <sstream>
@@ -6,48 +6,10 @@
 #include "core/properties.h"
 #include "core/utf8.h"
 #include "websocket/json/frames_out.h"
-#include "websocket/json/members.h"
 #include "websocket/json/operation.h"
 
 namespace trestle::websocket::json {
 namespace {
-
-using Status = Members::Status;
-
-TEST(Members, StringsAsMeantTheRestAsCompactText) {
-    const auto members = read_members(
-        R"( { "s" : "a\"\u00e9\n", "n" : -1.50e+3, "big":123456789012345678901,
-              "o" : { "z" : [ 1 , { } , [ ] , "x\u0001" ] , "a" : null } , "t":true,"e":{} } )");
-    ASSERT_EQ(members.status, Status::good);
-    ASSERT_EQ(members.all.size(), 6u);
-    EXPECT_EQ(members.find("s")->text, "a\"\xc3\xa9\n");
-    EXPECT_EQ(members.find("n")->text, "-1.50e+3");
-    EXPECT_EQ(members.find("big")->text, "123456789012345678901");
-    EXPECT_EQ(members.find("o")->text, R"({"z":[1,{},[],"x\u0001"],"a":null})");
-    EXPECT_EQ(members.find("t")->text, "true");
-    EXPECT_EQ(members.find("e")->text, "{}");
-    EXPECT_EQ(members.find("x"), nullptr);
-}
-
-TEST(Members, EveryFaultHasItsName) {
-    EXPECT_EQ(read_members("").status, Status::not_json);
-    EXPECT_EQ(read_members("{\"a\":1").status, Status::not_json);
-    EXPECT_EQ(read_members("{\"a\":1} x").status, Status::not_json);
-    EXPECT_EQ(read_members("{\"a\":\"\\ud800\"}").status, Status::not_json);
-    EXPECT_EQ(read_members("[{}]").status, Status::not_an_object);
-    EXPECT_EQ(read_members("\"x\"").status, Status::not_an_object);
-    EXPECT_EQ(read_members("{\"a\":1,\"a\":2}").status, Status::twice);
-    const auto nested = [](size_t depth) {
-        return "{\"a\":" + std::string(depth, '[') + std::string(depth, ']') + "}";
-    };
-    EXPECT_EQ(read_members(nested(kDeepest - 1)).status, Status::good);
-    EXPECT_EQ(read_members(nested(kDeepest)).status, Status::too_deep);
-    EXPECT_EQ(read_members(nested(1'000'000)).status, Status::too_deep);
-    std::string many = "{\"k\":0";
-    for (size_t i = 1; i < kMostMembers; ++i) many += ",\"k" + std::to_string(i) + "\":0";
-    EXPECT_EQ(read_members(many + "}").status, Status::good);
-    EXPECT_EQ(read_members(many + ",\"one\":0}").status, Status::too_many);
-}
 
 // A client fails the connection over text that is not UTF-8.
 TEST(Operations, AFaultThatQuotesIsCutBetweenCharacters) {
@@ -83,6 +45,61 @@ TEST(Operation, MembersThatItDoesNotKnowAreIgnored) {
     Operation op;
     EXPECT_EQ(read_operation(R"({"op":"publish","id":1,"topic":"a","qos":[-1]})", op).code,
               Code::bad_request);
+}
+
+// The answer to what is JSON carries its id, wherever it stands and whatever else is wrong.
+TEST(Operation, AFaultDoesNotHideTheId) {
+    const std::string deep = std::string(100, '[') + std::string(100, ']');
+    std::string many;
+    for (int i = 0; i < 100; ++i) many += "\"k" + std::to_string(i) + "\":0,";
+    const std::string frames[] = {
+        R"({"op":"ping","op":"ping","id":7})",
+        R"({"op":"ping","id":7,"id":8})",
+        R"({"op":"ping","op":{"id":8},"x":["id",9],"id":7,"id":10})",
+        R"({"op":"publish","topic":"a","payload":)" + deep + R"(,"id":7})",
+        "{" + many + R"("op":"ping","id":7})",
+    };
+    for (const auto& frame : frames) {
+        Operation op;
+        EXPECT_EQ(read_operation(frame, op).code, Code::bad_request) << frame;
+        EXPECT_EQ(op.id, "7") << frame;
+    }
+}
+
+TEST(Operation, WhatIsNotJsonHasNoId) {
+    for (const char* frame : {R"({"op":"ping","id":"\ud83d"})", R"({"op":"ping","id":)",
+                              R"({"op":"ping","id":7)", R"({"id":7,"id":7)"}) {
+        Operation op;
+        EXPECT_EQ(read_operation(frame, op).code, Code::not_json) << frame;
+        EXPECT_EQ(op.id, "") << frame;
+    }
+}
+
+TEST(Operation, NumbersKeepTheirDigits) {
+    for (const char* digits : {"-0", "-0.0", "1e400", "-1E-400", "1.50", "123456789012345678901"}) {
+        Operation op;
+        const std::string number(digits);
+        EXPECT_FALSE(read_operation(
+            R"({"op":"publish","topic":"a","id":)" + number + R"(,"payload":{"a":)" + number + "}}",
+            op));
+        EXPECT_EQ(op.id, number);
+        EXPECT_EQ(op.payload, R"({"a":)" + number + "}");
+    }
+}
+
+TEST(Operation, BadPropertiesAreTold) {
+    for (const char* properties :
+         {R"({"content_type":"a","content_type":"b"})", R"({"content_type":1})",
+          R"({"payload_format":2})", R"({"payload_format":1.0})", R"({"message_expiry":-1})",
+          R"({"message_expiry":4294967296})", R"({"correlation_data":"?"})",
+          R"({"user_properties":[["a","b"],["a"]]})", R"({"user_properties":[["a",1e400]]})",
+          R"({"user_properties":"a"})", R"({"response_topic":"+"})", "[]", "null"}) {
+        Operation op;
+        const std::string frame =
+            R"({"op":"publish","id":1,"topic":"a","properties":)" + std::string(properties) + "}";
+        EXPECT_EQ(read_operation(frame, op).code, Code::bad_request) << frame;
+        EXPECT_EQ(op.id, "1");
+    }
 }
 
 TEST(FramesOut, AMessageWithEverything) {
