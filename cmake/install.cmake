@@ -15,6 +15,9 @@ foreach(file README.md CHANGELOG.md LICENSE)
   endif()
 endforeach()
 
+install(FILES ${PROJECT_SOURCE_DIR}/packaging/trestle.sysusers DESTINATION lib/sysusers.d
+  RENAME trestle.conf COMPONENT runtime)
+
 # The prefix is known when installing, not now. Below /usr the configuration goes to /etc, as the
 # FHS has it; below any other prefix to etc there. The unit names both.
 install(CODE "

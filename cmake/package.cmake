@@ -1,6 +1,8 @@
 # Debian packages, by `cpack -G DEB` in the build folder: `trestle` (the service) and `trestle-dev`
 # (what plugins are made with).
 set(CPACK_GENERATOR DEB)
+set(CPACK_PROJECT_CONFIG_FILE ${PROJECT_SOURCE_DIR}/cmake/package_tools.cmake)
+set(CPACK_PRE_BUILD_SCRIPTS ${PROJECT_SOURCE_DIR}/cmake/package_folders.cmake)
 set(CPACK_PACKAGE_NAME trestle)
 set(CPACK_PACKAGE_VENDOR "Trestle")
 set(CPACK_PACKAGE_CONTACT "Trestle maintainers <trestle@localhost.localdomain>")

@@ -110,7 +110,10 @@ void RouterEndpoint::start() {
 }
 
 std::unique_ptr<QueueingEndpoint::Line> RouterEndpoint::make_line(const RoutePtr& route) {
-    return std::make_unique<RouterLine>(board_, route);
+    Gauge& without_worker = context_.host().metrics().gauge(
+        "trestle_route_jobs_without_worker", "Jobs that wait for a service that no worker offers",
+        {{"route", route->name()}});
+    return std::make_unique<RouterLine>(board_, route, without_worker);
 }
 
 void RouterEndpoint::drop_line(Line& line, DropReason reason, uint64_t now_ms) {

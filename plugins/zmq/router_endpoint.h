@@ -41,8 +41,9 @@ class RouterEndpoint final : public QueueingEndpoint, private JobBoard::Outside 
 
  private:
     struct RouterLine final : Line {
-        RouterLine(JobBoard& board, const RoutePtr& its_route)
-            : Line(its_route), jobs(board, its_route, its_route->options(), its_route->ledger()) {}
+        RouterLine(JobBoard& board, const RoutePtr& its_route, Gauge& without_worker)
+            : Line(its_route),
+              jobs(board, its_route, its_route->options(), its_route->ledger(), &without_worker) {}
         RouteAdmission& queue() override { return jobs; }
         void route_changed() override { jobs.set_route(route); }
         [[nodiscard]] bool is_idle() override { return jobs.is_idle(); }

@@ -51,6 +51,20 @@ def test_a_client_and_a_worker_of_the_guide(gateway, peers, client_of):
     one.wait_metric(1, "trestle_zmq_requests_total", endpoint="workers", outcome="acked")
 
 
+def test_jobs_for_a_service_that_no_worker_offers_are_told(gateway, raw, peers):
+    """Also when the endpoint has workers, of other services."""
+    one = start(gateway)
+    peers(Worker, one, b"other")
+    one.wait_metric(1, "trestle_zmq_workers", endpoint="workers")
+    assert one.metric("trestle_route_jobs_without_worker", route="work") == 0
+    device = raw(one.port)
+    device.connect()
+    device.publish("work/1", b"x", 1, packet_id=1)
+    one.wait_metric(1, "trestle_route_jobs_without_worker", route="work")
+    peers(Worker, one, b"encode").recv()
+    one.wait_metric(0, "trestle_route_jobs_without_worker", route="work")
+
+
 def test_partial_answers(gateway, peers):
     one = start(gateway)
     client, worker = peers(Client, one, version=2, kind=zmq.DEALER), peers(Worker, one, b"s",

@@ -67,6 +67,19 @@ def of_kind(text, kind, name=None):
     return found[0] if name or len(found) == 1 else found
 
 
+def endpoints(folder, **listening):
+    """A file of values that adds MQTT endpoints, by name, at one address each."""
+    file = folder / "endpoints.json"
+    file.write_text(json.dumps({"config": {"endpoints": {
+        name: {"plugin": "mqtt", "listen": [address], "anonymous": True}
+        for name, address in listening.items()}}}))
+    return file
+
+
+def notes_of(text):
+    return text.split("# Source: trestle/templates/NOTES.txt")[1].split("\n---\n")[0]
+
+
 def config_of(text, folder):
     file = folder / "trestle.json"
     maps = [m for m in manifests(text) if m["kind"] == "ConfigMap" and "trestle.json" in m["data"]
@@ -131,17 +144,114 @@ def test_grace_period_covers_all_that_takes_time(render):
     assert grace("-set", "terminationGracePeriodSeconds=7") == 7
 
 
+def test_retained_messages_leave_room_in_the_memory(render, tmp_path):
+    """A store as large as the pod's limit would get the pod killed by whoever publishes."""
+    text = render()
+    box = of_kind(text, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    number, unit = re.fullmatch(r"(\d+)(Mi|Gi)", box["resources"]["limits"]["memory"]).groups()
+    limit = int(number) * {"Mi": 2**20, "Gi": 2**30}[unit]
+    config = json.loads(config_of(text, tmp_path).read_text())
+    assert config["hub"]["max_retained_bytes"] < limit / 2
+    assert config["hub"]["max_retained_messages"] * 1024 <= limit / 2
+
+
+def test_the_strategy_is_one_that_kubernetes_takes(render):
+    def strategy(*arguments):
+        return of_kind(render(*arguments), "Deployment")["spec"]["strategy"]
+    assert strategy()["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    assert strategy("-set", "updateStrategy.type=Recreate") == {"type": "Recreate"}
+
+
 def test_services_follow_the_endpoints(render):
     text = render(*VALUES["everything"])
     names = {m["metadata"]["name"] for m in manifests(text) if m["kind"] == "Service"}
     assert names == {"gateway-devices", "gateway-web", "gateway-telemetry", "gateway-jobs",
-                     "gateway-workers", "gateway-workers-headless", "gateway-metrics"}, \
+                     "gateway-workers", "gateway-workers-headless", "gateway-metrics",
+                     "gateway-admin"}, \
         "none for what is switched off, connects, or listens on loopback or a unix socket"
     ports = {p["port"] for p in of_kind(text, "Service", "gateway-devices")["spec"]["ports"]}
     assert ports == {1883, 1884}
     headless = of_kind(text, "Service", "gateway-workers-headless")["spec"]
     assert headless["clusterIP"] == "None"
     assert {p["port"] for p in headless["ports"]} == {5556, 5557, 5558, 5559}
+
+
+def test_two_endpoints_may_share_a_port_in_ipv4_and_ipv6(render, tmp_path):
+    text = render("-f", endpoints(tmp_path, v4="mqtt://0.0.0.0:1900", v6="mqtt://[::]:1900"))
+    box = of_kind(text, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    assert [p["name"] for p in box["ports"]].count("tcp-1900") == 1
+    for name in ("my-trestle-v4", "my-trestle-v6"):
+        assert of_kind(text, "Service", name)["spec"]["ports"][0]["targetPort"] == "tcp-1900"
+
+
+def test_any_name_of_an_endpoint_makes_a_valid_label(render, tmp_path):
+    """Among them what YAML takes for a boolean or a number."""
+    names = ("1883", "on", "true", "a_", "b" * 63 + "-")
+    listening = {name: f"mqtt://0.0.0.0:{1900 + i}" for i, name in enumerate(names)}
+    text = render("-name", "1883", "-f", endpoints(tmp_path, **listening))
+    found = set()
+    for one in manifests(text):
+        for label in one["metadata"]["labels"].values():
+            assert isinstance(label, str), one["metadata"]
+            assert re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", label), label
+            found.add(label)
+    assert {"1883", "on", "true", "a", "b" * 63} <= found
+
+
+def test_no_two_services_have_one_name(render, tmp_path):
+    listening = {"building_north_telemetry_primary": "mqtt://0.0.0.0:1901",
+                 "building_north_telemetry_secondary": "mqtt://0.0.0.0:1902"}
+    text = render("-name", "production-gateway-of-the-northern",
+                  "-f", endpoints(tmp_path, **listening))
+    names = [m["metadata"]["name"] for m in manifests(text) if m["kind"] == "Service"]
+    assert len(set(names)) == len(names), "what is cut off differs"
+    for pair in (("a_b", "a-b"), ("workers_headless", "x"), ("admin", "x"), ("metrics_", "x")):
+        listening = {name: f"mqtt://0.0.0.0:{1901 + i}" for i, name in enumerate(pair)}
+        render("-f", endpoints(tmp_path, **listening), fault="call the endpoint something else")
+
+
+def test_the_admin_side_can_be_opened(render):
+    text = render("-set", "config.admin.listen=http://0.0.0.0:8080,networkPolicy.enabled=true")
+    assert of_kind(text, "Service", "my-trestle-admin")["spec"]["ports"][0]["port"] == 8080
+    box = of_kind(text, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    assert {"name": "admin", "containerPort": 8080, "protocol": "TCP"} in box["ports"]
+    rules = of_kind(text, "NetworkPolicy")["spec"]["ingress"]
+    assert [{"port": 8080, "protocol": "TCP"}] in [rule["ports"] for rule in rules]
+    assert "my-trestle-admin" not in render(), "it is on loopback"
+
+
+def test_the_test_gets_through_the_network_policy(render):
+    text = render(*VALUES["everything"])
+    test = of_kind(text, "Pod")
+    let_in = [peer["podSelector"]["matchLabels"]
+              for rule in of_kind(text, "NetworkPolicy")["spec"]["ingress"]
+              if rule["ports"][0]["port"] == 8081 for peer in rule["from"] if "podSelector" in peer]
+    assert any(labels.items() <= test["metadata"]["labels"].items() for labels in let_in)
+    pod = of_kind(text, "Deployment")["spec"]["template"]["spec"]
+    assert test["spec"]["nodeSelector"] == pod["nodeSelector"]
+    assert test["spec"]["tolerations"] == pod["tolerations"]
+
+
+@pytest.mark.parametrize("address", ["10.0.0.7:8081", "[fd00::7]:8081"])
+def test_the_test_asks_at_the_address_of_the_service(render, tmp_path, address):
+    """As the kubelet tells it, with brackets in IPv6."""
+    command = of_kind(render(), "Pod")["spec"]["containers"][0]["command"]
+    assert command[-1] == "$(MY_TRESTLE_METRICS_PORT)"
+    (tmp_path / "trestle").write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / "trestle").chmod(0o755)
+    done = subprocess.run([*command[:-1], f"tcp://{address}"], capture_output=True, text=True,
+                          check=True, env={"PATH": f"{tmp_path}:/bin"})
+    assert f"admin.probe_listen=http://{address}\n" in done.stdout
+
+
+def test_the_job_is_what_the_alerts_ask_for(render):
+    """Also when release and chart have other names."""
+    monitor = of_kind(render("-set", "serviceMonitor.enabled=true,nameOverride=broker"),
+                      "ServiceMonitor")
+    assert {"targetLabel": "job", "replacement": "trestle"} in \
+        monitor["spec"]["endpoints"][0]["relabelings"]
+    alerts = (CHART / "files/alerts.yaml").read_text()
+    assert set(re.findall(r"job=\"([^\"]+)\"", alerts)) == {"trestle"}
 
 
 def test_every_target_port_and_selector_fits_the_pods(render):
@@ -178,11 +288,26 @@ def test_long_names_stay_valid(render):
 
 
 def test_notes_tell_what_to_do_next(render):
-    notes = render("-notes", *VALUES["replicas"]).split("# Source: trestle/templates/NOTES.txt")[1]
+    notes = notes_of(render("-notes", *VALUES["replicas"]))
     for part in ("rollout status deployment/my-trestle", "helm -n edge test my",
                  "my-trestle-devices.edge.svc:1883", "port-forward", "everybody",
                  "replicas share nothing"):
         assert part in notes
+
+
+def test_notes_name_what_is_there(render):
+    notes = notes_of(render("-notes", *VALUES["everything"]))
+    assert "gateway-ingest" not in notes, "its Service is switched off"
+    assert "gateway-admin.edge.svc:8080" in notes
+    assert "port-forward deployment/gateway 1883 8081\n" in notes
+    assert "curl http://127.0.0.1:8081/metrics" in notes, "which wants no token"
+    other = notes_of(render(
+        "-notes", "-set", "config.endpoints.devices.listen={mqtt://0.0.0.0:2883}",
+        "-set", "config.admin.probe_listen=http://[::]:9090",
+        "-set", "headless.enabled=false,replicaCount=2"))
+    assert "port-forward deployment/my-trestle 2883 9090\n" in other
+    assert "mosquitto_pub -p 2883" in other and "127.0.0.1:9090/metrics" in other
+    assert "workers-headless" not in other
 
 
 # --- what must not be rendered
@@ -193,6 +318,15 @@ def test_notes_tell_what_to_do_next(render):
     ("image.pullPolicy=Sometimes", "pullPolicy"), ("services.devices.type=Extern", "type"),
     ("preStopSeconds=soon", "preStopSeconds"), ("config.admin.probe_listen=null", "probe_listen"),
     ("config.admin.probe_listen=8081", "probe_listen"),
+    ("config.admin.probe_listen=http://127.0.0.1:8081", "is the pod's own"),
+    ("config.admin.probe_listen=https://0.0.0.0:8081", "is not http://"),
+    ("config.admin.listen=http://0.0.0.0", "tells no port"),
+    ("config.admin.token=secret", "readable in a ConfigMap"),
+    ("config.endpoints.devices.listen={mqtt://0.0.0.0}", "tells no port"),
+    ("config.endpoints.devices.listen={mqtt://${HOST}:${PORT}}", "tells no port"),
+    ("services.device.type=LoadBalancer", "config.endpoints has no device"),
+    ("services.jobs.type=NodePort,config.endpoints.jobs.bind={tcp://127.0.0.1:5557}",
+     "no other pod can reach its endpoint"),
     ("config.endpoints.metrics.plugin=mqtt", "metrics"),
     ("image.digest=latest", "digest"), ("serviceMonitor.interval=often", "interval"),
     ("config.endpoints.devices.plugin=null", "plugin"),

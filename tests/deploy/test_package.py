@@ -22,7 +22,7 @@ def run(*command, **more):
 
 @pytest.fixture(scope="session")
 def make_packages(tmp_path_factory):
-    """A function: version -> {name: .deb}."""
+    """A function: version -> {name: .deb}, made by somebody who lets nobody read anything."""
     for tool, package in (("cpack", "cmake"), ("dpkg-shlibdeps", "dpkg-dev"), ("file", "file")):
         if not shutil.which(tool):
             pytest.skip(f"{tool} is not installed (Debian: {package})")
@@ -32,7 +32,7 @@ def make_packages(tmp_path_factory):
     def make(version):
         folder = tmp_path_factory.mktemp("packages")
         run("cpack", "-G", "DEB", "--config", BUILD / "CPackConfig.cmake", "-B", folder,
-            "-D", f"CPACK_PACKAGE_VERSION={version}", cwd=BUILD)
+            "-D", f"CPACK_PACKAGE_VERSION={version}", cwd=BUILD, umask=0o077)
         return {file.name.split("_")[0]: file for file in folder.glob("*.deb")}
     return make
 
@@ -74,6 +74,7 @@ def test_what_is_in_them(packages):
     assert set(packages) == {"trestle", "trestle-dev"}
     files = files_of(packages["trestle"])
     for path in ("/usr/bin/trestle", "/usr/lib/libtrestle.so.0", "/etc/trestle/trestle.json",
+                 "/usr/lib/sysusers.d/trestle.conf",
                  "/etc/default/trestle", "/usr/lib/systemd/system/trestle.service",
                  "/usr/lib/trestle/plugins/mqtt.so", "/usr/lib/trestle/plugins/zmq.so",
                  "/usr/lib/trestle/plugins/websocket.so", "/usr/share/doc/trestle/README.md"):
@@ -91,6 +92,28 @@ def test_control(packages):
         assert re.search(rf"\b{re.escape(library)}\b", depends), depends
     assert "trestle" not in depends, "its own library is inside"
     assert field(packages["trestle-dev"], "Depends").startswith(f"trestle (= {VERSION}-1)")
+
+
+def test_everybody_may_read_what_is_in_them(packages):
+    for package in packages.values():
+        for line in run("dpkg-deb", "-c", package).splitlines():
+            assert re.match(r"(d|-)rwxr-xr-x|-rw-r--r--|l", line), line
+
+
+@pytest.mark.parametrize("missing", ["dpkg-shlibdeps", "file"])
+def test_no_package_without_what_tells_its_libraries(tmp_path, missing):
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for folder in ("/usr/bin", "/bin"):
+        for tool in pathlib.Path(folder).iterdir():
+            if tool.name != missing and not (tools / tool.name).exists():
+                (tools / tool.name).symlink_to(tool)
+    done = subprocess.run(["cpack", "-G", "DEB", "--config", BUILD / "CPackConfig.cmake",
+                           "-B", tmp_path / "out"], capture_output=True, text=True, check=False,
+                          cwd=BUILD, env={**os.environ, "PATH": str(tools)})
+    assert done.returncode != 0
+    assert f"{missing} is missing" in done.stderr and "./dev package" in done.stderr
+    assert not list((tmp_path / "out").glob("*.deb"))
 
 
 def test_nothing_is_left_unstripped_or_points_into_the_build(packages, tmp_path):
@@ -184,6 +207,26 @@ def test_the_service_is_shut_in(unit):
     assert done.returncode == 0, done.stdout + done.stderr
     level = float(re.search(r"Overall exposure level for \S+: ([0-9.]+)", done.stdout)[1])
     assert level < 2.0
+
+
+def test_a_reload_checks_the_config_first(unit):
+    reload = re.findall(r"^ExecReload=(.*)$", unit.read_text(), re.MULTILINE)
+    assert re.fullmatch(r"\S+/bin/trestle check --config \S+/etc/trestle/trestle.json", reload[0])
+    assert len(reload) == 2 and "HUP" in reload[1]
+
+
+def test_the_group_of_the_service_may_use_its_sockets(unit):
+    assert "UMask=0007" in unit.read_text().splitlines()
+
+
+def test_the_user_of_the_service_can_be_made(unit, tmp_path):
+    """From the file that `cmake --install` brings."""
+    if not shutil.which("systemd-sysusers"):
+        pytest.skip("systemd-sysusers is not installed")
+    (tmp_path / "root/etc").mkdir(parents=True)
+    run("systemd-sysusers", f"--root={tmp_path}/root", unit.parents[2] / "sysusers.d/trestle.conf")
+    assert re.search(r"^trestle:.*:/var/lib/trestle:", (tmp_path / "root/etc/passwd").read_text(),
+                     re.MULTILINE)
 
 
 def test_maintainer_scripts_are_plain_sh():

@@ -53,13 +53,18 @@ def test_installed_means_running_and_enabled(machine):
     assert run(machine, f"stat -c %U /proc/{process}").strip() == "trestle"
 
 
-def test_reload_is_over_when_it_is_over(machine):
+def test_reload(machine):
+    """A faulty config fails it with its faults; the service goes on."""
     run(machine, "sed -i 's/\"encode\"/\"encoded\"/' /etc/trestle/trestle.json && "
                  "systemctl reload trestle")
     wait_until(lambda: "reloaded: " in run(machine, "journalctl -u trestle --no-pager"),
                "not reloaded")
     wait_service(machine, "StatusText", "ready")
-    run(machine, "cp /etc/trestle/trestle.json /tmp/good; echo '{' >/etc/trestle/trestle.json; "
+    run(machine, "cp /etc/trestle/trestle.json /tmp/good; echo '{' >/etc/trestle/trestle.json")
+    assert machine.exec("systemctl", "reload", "trestle", check=False).returncode != 0
+    assert "trestle.json" in run(machine, "journalctl -u trestle -o cat --no-pager | tail -5")
+    wait_service(machine, "ActiveState", "active")
+    run(machine, "sed 's/\"shards\": *[0-9]*/\"shards\": 7/' /tmp/good >/etc/trestle/trestle.json; "
                  "systemctl reload trestle")
     wait_service(machine, "StatusText", "ready; reload refused")
     run(machine, "cp /tmp/good /etc/trestle/trestle.json; systemctl reload trestle")

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/route_admission.h"
 #include "zmq/work/protocol.h"
@@ -130,11 +131,19 @@ using ReadyWorkers =
                            boost::intrusive::member_hook<Worker, ListHook, &Worker::in_ready>,
                            boost::intrusive::constant_time_size<false>>;
 
+/// The jobs of one line that want one service.
+struct JobsOfLine {
+    JobLine* line = nullptr;
+    size_t jobs = 0;
+    size_t unserved = 0;  ///< as the line has been told
+};
+
 struct Service {
     std::string name;
     JobsOfService waiting;
     ReadyWorkers ready;
-    size_t jobs = 0;  ///< all of them, leased ones too
+    size_t jobs = 0;                  ///< all of them, leased ones too
+    std::vector<JobsOfLine> by_line;  ///< the same; mostly one line
     size_t workers = 0;
     bool is_due = false;  ///< the board is about to look at it, or holds it back
 };

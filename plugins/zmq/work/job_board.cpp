@@ -47,6 +47,8 @@ void JobBoard::add(JobLine& line, RouteAdmission::Item item) {
     line.enter(*job);
     job->service = &service_named(job->item.key);
     ++job->service->jobs;
+    ++jobs_of(line, *job->service);
+    look_at(*job->service);
     const auto& message = job->item.message->view();
     // A publisher or a requester who waits does so for a bounded time.
     const bool is_awaited = job->item.ack || line.route() == nullptr ||
@@ -62,6 +64,25 @@ Service& JobBoard::service_named(std::string_view name) {
     const auto [found, is_new] = services_.try_emplace(std::string(name));
     if (is_new) found->second.name = found->first;
     return found->second;
+}
+
+size_t& JobBoard::jobs_of(JobLine& line, Service& service) {
+    const auto found = std::ranges::find(service.by_line, &line, &JobsOfLine::line);
+    if (found != service.by_line.end()) return found->jobs;
+    return service.by_line.emplace_back(JobsOfLine{.line = &line}).jobs;
+}
+
+// Tells the lines how many of their jobs no worker is there for; a line without jobs may be gone
+// by the next time.
+void JobBoard::show_unserved(ShardIndex shard, Service& service) {
+    for (auto& of : service.by_line) {
+        const size_t unserved = service.workers == 0 ? of.jobs : 0;
+        if (unserved == of.unserved) continue;
+        of.line->count_unserved(shard,
+                                static_cast<int64_t>(unserved) - static_cast<int64_t>(of.unserved));
+        of.unserved = unserved;
+    }
+    std::erase_if(service.by_line, [](const JobsOfLine& of) { return of.jobs == 0; });
 }
 
 // Makes a queued job one that workers may get, if its key's turn is its.
@@ -94,6 +115,7 @@ void JobBoard::work_off(At at) {
         if (!hand_out_jobs(at, service) && !std::exchange(service.is_due, true)) {
             held_back_.insert(again ? held_back_.begin() : held_back_.end(), &service);
         }
+        show_unserved(at.shard, service);
         if (service.jobs == 0 && service.workers == 0 && !service.is_due) {
             services_.erase(services_.find(service.name));
         }
@@ -263,6 +285,7 @@ void JobBoard::forget(Job& job) {
     Job* const next = job.line.leave(job);
     if (next != nullptr) show(*next);
     --job.service->jobs;
+    --jobs_of(job.line, *job.service);
     look_at(*job.service);
     if (newest_ == &job) newest_ = nullptr;
     delete &job;

@@ -182,7 +182,9 @@ class JobBoard {
     void drop(ShardIndex shard, Job& job, DropReason reason);
 
     Service& service_named(std::string_view name);
+    static size_t& jobs_of(JobLine& line, Service& service);
     void look_at(Service& service);
+    static void show_unserved(ShardIndex shard, Service& service);
     void work_off(At at);
     bool hand_out_jobs(At at, Service& service);
     Outside::Handed hand_out_to(At at, Service& service, Worker& worker);

@@ -14,8 +14,11 @@ constexpr uint64_t kSweepInterval = 1000;
 }  // namespace
 
 JobLine::JobLine(JobBoard& board, RoutePtr route, const RouteOptions& options,
-                 const RouteLedger& ledger)
-    : RouteAdmission(options, ledger), board_(board), route_(std::move(route)) {}
+                 const RouteLedger& ledger, Gauge* without_worker)
+    : RouteAdmission(options, ledger),
+      board_(board),
+      route_(std::move(route)),
+      without_worker_(without_worker) {}
 
 JobLine::~JobLine() = default;
 
@@ -63,6 +66,10 @@ void JobLine::unqueue(ShardIndex shard, Job& job) {
     auto& queued = job.item.qos == Qos::at_most_once ? queued_qos0_ : queued_;
     queued.erase(queued.iterator_to(job));
     leave_books(shard, job.item);
+}
+
+void JobLine::count_unserved(ShardIndex shard, int64_t change) const {
+    if (without_worker_ != nullptr) without_worker_->add(shard, change);
 }
 
 void JobLine::drop_oldest(ShardIndex shard, bool only_qos0) {

@@ -17,9 +17,10 @@ class JobBoard;
 
 class JobLine final : public RouteAdmission {
  public:
-    /// `route` is null for the clients' requests.
-    JobLine(JobBoard& board, RoutePtr route, const RouteOptions& options,
-            const RouteLedger& ledger);
+    /// `route` is null for the clients' requests. `without_worker`: its jobs for services that no
+    /// worker offers; null: nobody asks.
+    JobLine(JobBoard& board, RoutePtr route, const RouteOptions& options, const RouteLedger& ledger,
+            Gauge* without_worker = nullptr);
     ~JobLine() override;
 
     void set_route(RoutePtr route);
@@ -40,10 +41,12 @@ class JobLine final : public RouteAdmission {
     /// Into the queue's books; at its head when it comes back.
     void queue(ShardIndex shard, Job& job);
     void unqueue(ShardIndex shard, Job& job);
+    void count_unserved(ShardIndex shard, int64_t change) const;
     KeyLane* lane_for(std::string_view topic);
 
     JobBoard& board_;
     RoutePtr route_;
+    Gauge* const without_worker_;
     size_t jobs_ = 0;
     QueuedJobs queued_;       // QoS 1 and 2, oldest first
     QueuedJobs queued_qos0_;  // QoS 0

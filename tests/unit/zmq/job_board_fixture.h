@@ -77,6 +77,7 @@ class JobBoardTest : public testing::Test {
         EXPECT_EQ(0, books_.ledger.queue_messages->value());
         EXPECT_EQ(0, books_.ledger.queue_bytes->value());
         EXPECT_EQ(0, books_.ledger.in_flight->value());
+        EXPECT_EQ(0, without_worker_.value());
         board_.dismiss_all(at());
         EXPECT_EQ(0U, board_.leases());
         EXPECT_EQ(0U, board_.services());
@@ -106,7 +107,7 @@ class JobBoardTest : public testing::Test {
         ASSERT_TRUE(mapping);
         const auto route = std::make_shared<Route>(options_, *mapping, EndpointId{1}, &sink_,
                                                    EndpointId{0}, books_.ledger, order);
-        line_ = std::make_unique<JobLine>(board_, route, options_, books_.ledger);
+        line_ = std::make_unique<JobLine>(board_, route, options_, books_.ledger, &without_worker_);
         hub_.set_routes({route});
     }
 
@@ -159,6 +160,7 @@ class JobBoardTest : public testing::Test {
     Publisher publisher_;
     std::shared_ptr<Outcomes> outcomes_ = std::make_shared<Outcomes>();
     Gauge workers_{1};
+    Gauge without_worker_{1};
     JobBoard board_{rules_, outside_, {.workers = &workers_}, 1};
     Sink sink_{*this};
     std::unique_ptr<JobLine> line_;

@@ -67,6 +67,7 @@ TEST_P(JobBoardProperty, SeededFaults) {
         if (board_.next_due_ms() <= now_) board_.tick(at());
         if (line_->next_due_ms() <= now_) line_->refuse_overdue(0, now_);
         ASSERT_EQ(0, books_.balance()) << "step " << step;
+        ASSERT_EQ(board_.workers() == 0 ? line_->jobs() : 0U, size_t(without_worker_.value()));
         ASSERT_GT(board_.next_due_ms(), now_);
         for (; seen < outside_.handed.size(); ++seen) {
             const auto& one = outside_.handed[seen];

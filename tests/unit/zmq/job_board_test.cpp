@@ -156,6 +156,21 @@ TEST_F(JobBoardTest, AServiceWithoutWorkersHoldsUpNoOther) {
     EXPECT_EQ((Strings{"2"}), payloads());
 }
 
+TEST_F(JobBoardTest, JobsForAServiceThatNoWorkerOffersAreTold) {
+    make_line("t/{id}", "s{id}", "{id}");
+    for (const char* topic : {"t/1", "t/1", "t/2"}) publish(topic, "x");
+    EXPECT_EQ(3, without_worker_.value()) << "also one that waits for its key's turn";
+    worker("a", 1, "s1");
+    EXPECT_EQ(1, without_worker_.value());
+    board_.leave(at(), *board_.find("a"));
+    EXPECT_EQ(3, without_worker_.value()) << "what it had comes back";
+    worker("b", 1, "s2");
+    reply("b", outside_.handed.back().tag);
+    EXPECT_EQ(2, without_worker_.value());
+    board_.drop_line(at(), *line_, DropReason::route_removed);
+    EXPECT_EQ(0, without_worker_.value());
+}
+
 TEST_F(JobBoardTest, ATimeOutWithdrawsWhereverTheJobIs) {
     options_.worker_acks = true;
     options_.timeout_ms = 500;
