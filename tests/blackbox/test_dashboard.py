@@ -9,17 +9,9 @@ import pytest
 import zmq
 from harness import make_gateway, route
 from support.gateway import BUILD
-from support.node import Browser
 from support.waiting import wait_until
 
 SHOTS = BUILD / "screenshots"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    one = Browser()
-    yield one
-    one.close()
 
 
 @pytest.fixture

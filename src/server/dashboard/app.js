@@ -15,7 +15,7 @@ import { Why } from './why.js';
 const EVERY_MS = 1000;
 const FIRST_MS = 300;  // two looks make a rate
 const PARTS_EVERY = 5;  // turns between looks at what endpoints and routes there are
-const MOST_POINTS = 150;
+const MOST_POINTS = 300;  // ten minutes: what the gateway keeps
 
 const panel = new RoutePanel(byId('route-panel'), (name) => picture.choose(name));
 const picture = new Picture(byId('picture'), (name) => {
@@ -64,10 +64,10 @@ function showTotals(moving) {
 }
 
 async function showHistory() {
-  const since = points.at(-1)?.time_ms;
+  const since = points.at(-1)?.steady_ms;
   const fresh = (await call(`history?${query({ since })}`)).points;
   if (fresh.length === 0) return;
-  points = [...points, ...fresh].slice(-MOST_POINTS);
+  points = [...points.filter((p) => p.steady_ms < fresh[0].steady_ms), ...fresh].slice(-MOST_POINTS);
   for (const chart of charts) chart.show(points);
 }
 
@@ -99,8 +99,9 @@ async function run() {
       if (document.body.classList.contains('gone')) turn = 0;
     } catch (problem) {
       console.info(problem.message);
-      tell('gone', 'the gateway does not answer');
-      turn = 0;
+      tell('gone', problem.message);
+      // Whoever answers next may be another: nothing to compare with, nothing to go on from.
+      [before, points, turn] = [null, [], 0];
     }
   }
   setTimeout(run, turn === 1 ? FIRST_MS : EVERY_MS);

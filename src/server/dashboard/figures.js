@@ -27,7 +27,7 @@ export const sum = (rates) => Object.values(rates).reduce((a, b) => a + b, 0);
 
 /** The bound below which this part of the waits of the interval lie; null without any. */
 export function quantile(bounds, now, before, part) {
-  const fresh = now.map((n, i) => n - (before?.[i] ?? 0));
+  const fresh = now.map((n, i) => Math.max(0, n - (before?.[i] ?? 0)));
   const wanted = fresh.reduce((a, b) => a + b, 0) * part;
   if (!(wanted > 0)) return null;
   let below = 0;

@@ -19,9 +19,8 @@ export function messageRow(m) {
 
 /** Rows from the newest down, put in once per frame however many come. */
 export class MessageList {
-  constructor(most, empty) {
+  constructor(most) {
     this.most = most;
-    this.empty = empty;
     this.list = h('ol', { class: 'messages' });
     this.waiting = [];
     this.clear();
@@ -41,7 +40,7 @@ export class MessageList {
 
   clear() {
     this.isEmpty = true;
-    this.list.replaceChildren(h('li', { class: 'nothing' }, this.empty));
+    this.list.replaceChildren(h('li', { class: 'nothing' }, 'Nothing has passed yet.'));
   }
 }
 
@@ -50,7 +49,7 @@ export class MessageTail {
     this.filter = h('input', { name: 'filter', value: '#', 'aria-label': 'Topic filter', spellcheck: 'false', autocapitalize: 'off' });
     this.pause = h('button', { type: 'button', 'aria-pressed': 'false', onclick: () => this.toggle() }, 'Pause');
     this.note = h('p', { class: 'note', role: 'status' });
-    this.rows = new MessageList(MOST_ROWS, 'Nothing has passed yet.');
+    this.rows = new MessageList(MOST_ROWS);
     place.append(
       h('form', { class: 'tools', onsubmit: (event) => { event.preventDefault(); this.rows.clear(); this.follow(); } },
         h('label', {}, 'Filter ', this.filter), h('button', {}, 'Follow'), this.pause, this.note),
