@@ -121,12 +121,27 @@ def test_workers_beyond_the_first_page_are_found(gateway, browser, context):
     assert browser.faults() == []
 
 
+def test_what_is_cut_short_is_told(gateway, browser):
+    one = gateway()
+    browser.open(one.admin)
+    message = {"time_ms": 0, "topic": "t", "payload": "begin", "encoding": "utf8", "size": 2048,
+               "truncated": True, "qos": 1, "retain": False, "endpoint": "devices",
+               "client_id": "c", "properties": {"content_type": "text", "user": [["unit", "C"]]},
+               "properties_truncated": True}
+    marks, title = browser.eval(f"""
+        const {{ messageRow }} = await import('/messages.js');
+        const marks = messageRow({json.dumps(message)}).querySelector('.marks');
+        return [marks.textContent, marks.title]""")
+    assert "of 2.0 KiB" in marks and "not all properties" in marks
+    assert title.splitlines()[1:] == ["content_type: text", "unit: C"]
+
+
 def test_ten_minutes_are_shown(gateway, browser):
     one = gateway()
     browser.open(one.admin)
     browser.wait_text("#state-text", "running")
     point = {"received": 1, "sent": 1, "dropped": {}, "wait_p50_s": None, "wait_p99_s": None}
-    points = [{**point, "time_ms": 2000 * i} for i in range(301)]
+    points = [{**point, "time_ms": 2000 * i, "steady_ms": 2000 * i} for i in range(301)]
     browser.eval(ANSWER_FOR % (json.dumps({"points": points}), "'history'"))
     browser.wait_text("#chart-rate .axis", "10 min ago")
     assert browser.faults() == []

@@ -61,7 +61,7 @@ class Table {
         : `${place + 1} to ${place + items.length}${next === null ? '' : ' of more'}`;
     const focused = this.body.contains(document.activeElement) && document.activeElement.getAttribute('aria-label');
     this.body.replaceChildren(...items.map((item) => h('tr', {},
-      ...this.values(item).map((value, i) => h(i ? 'td' : 'th', { class: this.columns[i][1], scope: i ? null : 'row' }, value)))));
+      ...this.values(item).map((value, i) => h(i ? 'td' : 'th', { class: this.columns[i][1], scope: i ? null : 'row', title: i ? null : value }, value)))));
     if (focused) this.body.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus();
   }
 

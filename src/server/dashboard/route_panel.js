@@ -9,9 +9,9 @@ const OUTCOMES = ['sent', 'acked', 'refused', 'timed_out', 'dead_lettered', 'dro
 const MOST_ROWS = 8, RATE = 10;
 
 export class RoutePanel {
-  constructor(place, onChange) {
+  constructor(place, onClose) {
     this.place = place;
-    this.onChange = onChange;
+    this.onClose = onClose;
     this.routes = [];
     document.addEventListener('keydown', (event) => {
       if (event.key === 'Escape' && !place.hidden) this.close();
@@ -58,7 +58,7 @@ export class RoutePanel {
     this.place.hidden = true;
     const name = this.route?.name;
     this.route = null;
-    this.onChange(null);
+    this.onClose();
     document.querySelector(`[data-route="${CSS.escape(name ?? '')}"]`)?.focus();
   }
 

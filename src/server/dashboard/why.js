@@ -14,6 +14,9 @@ function beyond({ items, next }) {
   return `${items.length ? 'No other' : 'None'} was found, but not all were looked at.`;
 }
 
+/** Those that take it first. */
+const rank = ({ verdict }) => Object.keys(VERDICT).indexOf(verdict);
+
 export class Why {
   constructor(place) {
     this.source = h('select', { 'aria-label': 'Where it comes from' }, h('option', { value: '' }, 'MQTT topic'));
@@ -47,7 +50,7 @@ export class Why {
       : byKey ? 'No route takes it: it is dropped, counted as no_route.' : 'No route takes it: only subscribers get it.';
     this.result.replaceChildren(
       h('p', { class: 'answer' }, answer),
-      h('ol', { class: 'rules' }, ...explained.rules.map((rule) => this.rule(rule, byKey))),
+      h('ol', { class: 'rules' }, ...explained.rules.sort((a, b) => rank(a) - rank(b)).map((rule) => this.rule(rule, byKey))),
       h('h4', {}, 'Subscriptions that match'),
       h('ul', { class: 'listeners' }, ...listeners.items.map((s) => h('li', {}, h('b', {}, s.client_id), ' ', h('code', {}, s.filter), ` QoS ${s.qos}${s.group ? ` · shared in ${s.group}` : ''}`))),
       h('p', { class: 'note' }, beyond(listeners)));
