@@ -17,6 +17,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from mqtt_bytes import V5, V311, RawClient  # noqa: E402
 from support.gateway import PROGRAM, Gateway, sanitizers  # noqa: E402
+from support.node import Browser  # noqa: E402
 from support.waiting import PATIENCE, free_ports  # noqa: E402
 import harness  # noqa: E402
 from json_client import json_clients  # noqa: E402
@@ -132,6 +133,13 @@ def sockets():
 
     yield make
     context.destroy(linger=0)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    one = Browser()
+    yield one
+    one.close()
 
 
 @pytest.fixture

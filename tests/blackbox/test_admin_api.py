@@ -394,7 +394,12 @@ def test_workers_with_leases(gateway, raw):
     kept = [Worker(context, one.address("workers"), b"encode") for _ in range(3)]
     try:
         wait_until(lambda: len(api.get("/workers")["items"]) == len(kept), "not all workers")
-        assert [w["service"] for w in api.pages("/workers", 1)] == ["encode"] * 3
+        everyone = api.pages("/workers", 1)
+        assert [w["service"] for w in everyone] == ["encode"] * 3
+        ids = [w["id"] for w in everyone]
+        assert [w["id"] for w in api.pages("/workers", 1, search="ENCO")] == ids
+        assert [w["id"] for w in api.get("/workers", limit=1, search=ids[2])["items"]] == ids[2:]
+        assert api.get("/workers", search="decode") == {"items": [], "next": None}
         device = raw(one.port)
         device.connect()
         device.publish("work/1", b"film", 1, packet_id=1)

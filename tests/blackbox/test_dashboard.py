@@ -9,17 +9,9 @@ import pytest
 import zmq
 from harness import make_gateway, route
 from support.gateway import BUILD
-from support.node import Browser
 from support.waiting import wait_until
 
 SHOTS = BUILD / "screenshots"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    one = Browser()
-    yield one
-    one.close()
 
 
 @pytest.fixture
@@ -163,6 +155,56 @@ def test_a_route_waits_loses_and_an_endpoint_goes_down(browser, town, device, so
                for fault in browser.faults())
 
 
+def test_what_nobody_subscribes_to_is_not_lost(browser, town, device):
+    browser.open(town.admin)
+
+    def look():
+        browser.wait_class('[data-route="temperatures"]', "unheard")
+        browser.wait_text("#chart-drops .key .s5", "no subscriber")  # no colour of alarm
+        assert not browser.eval("return document.getElementById('total-dropped')"
+                                ".classList.contains('bad')")
+
+    while_publishing(device, ["sensors/hall/t{}/temperature"], look)
+
+
+@pytest.mark.parametrize("width", [390, 900, 1440])
+def test_names_stay_within_their_boxes(browser, tmp_path, width):
+    long = "telemetry-of-the-northern-region-wwww-0"
+    with make_gateway(tmp_path, endpoints={f"{long}{i}": {"socket": "pub"} for i in range(4)},
+                      routes=[route(f"route-{long}{i}", f"a{i}/{{x}}", f"b{i}.{{x}}", f"{long}{i}")
+                              for i in range(4)]) as one:
+        browser.open(one.admin, width=width)
+        browser.wait_text("#state-text", "running")
+        beyond = browser.eval("""
+            const inside = (text, box) => text.left >= box.left && text.right <= box.right;
+            return [...document.querySelectorAll('.node, .pill')].filter((group) => {
+              const box = group.querySelector('rect').getBoundingClientRect();
+              return ![...group.querySelectorAll('text')].every((text) =>
+                !text.textContent || inside(text.getBoundingClientRect(), box));
+            }).map((group) => group.textContent)""")
+        assert beyond == []
+        assert browser.eval("return document.documentElement.scrollWidth") <= width
+
+
+def test_every_route_of_many_can_be_seen(browser, tmp_path):
+    routes = [route(f"r{i:02}", f"a{i}/{{x}}", f"b{i}.{{x}}", to="jobs") for i in range(30)]
+    with make_gateway(tmp_path, endpoints={"jobs": {"socket": "push"}}, routes=routes) as one:
+        browser.open(one.admin)
+        browser.wait_text("#picture .more", "6 quieter routes")
+        browser.do("select", selector="#route-choice", value="r29")
+        browser.wait_text("#route-name", "r29")
+        browser.press("Escape")
+        browser.until("return document.getElementById('route-choice').value === ''")
+        # What has stopped is shown before what flows.
+        device = Device(one.port, "camera")
+        try:
+            device.publish("a29/x", "kept")
+            browser.wait_class('[data-route="r29"]', "waiting")
+        finally:
+            device.close()
+        assert browser.faults() == []
+
+
 def test_clients_are_searched_and_disconnected(browser, town, device):
     others = [Device(town.port, f"lamp-{i:03}") for i in range(60)]
     try:
@@ -182,6 +224,17 @@ def test_clients_are_searched_and_disconnected(browser, town, device):
     finally:
         for one in others:
             one.close()
+
+
+def test_a_button_keeps_the_focus_while_its_table_is_refreshed(browser, town, device):
+    browser.open(town.admin + "#clients")
+    browser.wait_text("#clients tbody", "thermometer-1")
+    browser.do("focus", selector="#clients [aria-label='Disconnect thermometer-1']")
+    browser.eval("window.row = document.querySelector('#clients tbody tr')")
+    browser.until("return !window.row.isConnected")
+    assert browser.eval("return document.activeElement.ariaLabel") == "Disconnect thermometer-1"
+    browser.press("Enter")
+    browser.wait_text("#clients .action", "Sure?")
 
 
 def test_messages_follow_a_filter_and_are_published(browser, town, device):

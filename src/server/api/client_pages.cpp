@@ -1,18 +1,10 @@
 #include "server/api/client_pages.h"
 
-#include <algorithm>
+#include "server/api/query.h"
 
 namespace trestle {
 
 namespace {
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool contains(std::string_view text, std::string_view part) {
-    const auto same = [](char a, char b) { return lower(a) == lower(b); };
-    return part.empty() ||
-           std::search(text.begin(), text.end(), part.begin(), part.end(), same) != text.end();
-}
 
 bool is_wanted(const SessionTable::Entry& entry, const SessionsWanted& wanted) {
     const bool connected = entry.holder != nullptr;

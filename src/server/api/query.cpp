@@ -1,5 +1,6 @@
 #include "server/api/query.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "core/utf8.h"
@@ -18,7 +19,15 @@ std::optional<unsigned> hex_digit(char c) {
     return std::nullopt;
 }
 
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
 }  // namespace
+
+bool contains(std::string_view text, std::string_view part) {
+    const auto same = [](char a, char b) { return lower(a) == lower(b); };
+    return part.empty() ||
+           std::search(text.begin(), text.end(), part.begin(), part.end(), same) != text.end();
+}
 
 std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_blank) {
     std::string out;

@@ -18,6 +18,9 @@ namespace trestle {
 /// or when what comes out is not UTF-8.
 std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_blank);
 
+/// What a search finds: the part in any case of ASCII letters.
+bool contains(std::string_view text, std::string_view part);
+
 class Query {
  public:
     explicit Query(std::string_view query);

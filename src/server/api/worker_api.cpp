@@ -8,6 +8,7 @@ namespace trestle {
 namespace {
 
 constexpr size_t kLargestPage = 1000;
+constexpr size_t kMostSearched = 1000;  // workers of one endpoint that a page looks at
 
 ordered_json json_of(const std::string& endpoint, const WorkerReport& worker) {
     ordered_json leases = ordered_json::array();
@@ -32,8 +33,14 @@ struct Pages {
     size_t endpoint;    // the one to ask next
     std::string after;  // within it
     std::string only;
+    std::string search;
     ordered_json items = ordered_json::array();
 };
+
+bool is_wanted(const std::string& endpoint, const WorkerReport& worker, const std::string& search) {
+    return contains(worker.id, search) || contains(endpoint, search) ||
+           contains(worker.service, search);
+}
 
 void finish(Pages& pages, const ordered_json& next) {
     pages.reply->send(json_response({{"items", std::move(pages.items)}, {"next", next}}));
@@ -48,14 +55,21 @@ void go_on(const std::shared_ptr<Pages>& pages) {
     if (pages->endpoint >= endpoints.size()) return finish(*pages, nullptr);
     const auto& one = endpoints[pages->endpoint];
     const size_t room = pages->limit - pages->items.size();
+    const size_t most = pages->search.empty() ? room : kMostSearched;
     ask_shard(
         pages->host, one.home,
-        [&endpoint = one.endpoint, after = pages->after, room](Shard&) {
-            return endpoint.workers(after, room);
+        [&endpoint = one.endpoint, after = pages->after, most](Shard&) {
+            return endpoint.workers(after, most);
         },
-        [pages, name = one.name, room](const std::vector<WorkerReport>& workers) {
-            for (const auto& worker : workers) pages->items.push_back(json_of(name, worker));
-            if (workers.size() == room) return finish(*pages, name + ":" + workers.back().id);
+        [pages, name = one.name, most](const std::vector<WorkerReport>& workers) {
+            for (const auto& worker : workers) {
+                if (!is_wanted(name, worker, pages->search)) continue;
+                pages->items.push_back(json_of(name, worker));
+                if (pages->items.size() == pages->limit) {
+                    return finish(*pages, name + ":" + worker.id);
+                }
+            }
+            if (workers.size() == most) return finish(*pages, name + ":" + workers.back().id);
             ++pages->endpoint;
             pages->after.clear();
             go_on(pages);
@@ -65,6 +79,7 @@ void go_on(const std::shared_ptr<Pages>& pages) {
 void send_workers(ApiHost& host, const HttpRequest& request, const HttpReplyPtr& reply) {
     Query query(request.query);
     const std::string only = query.text("endpoint");
+    const std::string search = query.text("search");
     const std::string after = query.text("after");
     const size_t limit = query.number("limit", 1, kLargestPage, 100);
     const auto endpoints = host.gateway()->endpoints();
@@ -86,8 +101,8 @@ void send_workers(ApiHost& host, const HttpRequest& request, const HttpReplyPtr&
         }
     }
     if (auto fault = query.fault()) return reply->send(std::move(*fault));
-    go_on(std::make_shared<Pages>(
-        Pages{host, reply, limit, first, after.empty() ? "" : after.substr(colon + 1), only}));
+    const std::string within = after.empty() ? "" : after.substr(colon + 1);
+    go_on(std::make_shared<Pages>(Pages{host, reply, limit, first, within, only, search}));
 }
 
 }  // namespace

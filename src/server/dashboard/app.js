@@ -3,10 +3,10 @@
 import { call, query } from './api.js';
 import { Chart } from './charts.js';
 import { ClientTable, WorkerTable } from './clients.js';
-import { byId, count, rate, setText, wait } from './dom.js';
+import { byId, count, h, rate, setText, wait } from './dom.js';
 import { compare, losses, sum } from './figures.js';
 import { MessageTail } from './messages.js';
-import { Picture } from './picture.js';
+import { MOST_ROUTES, Picture } from './picture.js';
 import { RoutePanel } from './route_panel.js';
 import { Tabs } from './tabs.js';
 import { TopicTree } from './topics.js';
@@ -15,20 +15,20 @@ import { Why } from './why.js';
 const EVERY_MS = 1000;
 const FIRST_MS = 300;  // two looks make a rate
 const PARTS_EVERY = 5;  // turns between looks at what endpoints and routes there are
-const MOST_POINTS = 150;
+const MOST_NAMED = 2;  // endpoints that are not ready
+const MOST_POINTS = 300;  // ten minutes: what the gateway keeps
 
-const panel = new RoutePanel(byId('route-panel'), (name) => picture.choose(name));
-const picture = new Picture(byId('picture'), (name) => {
-  picture.choose(name);
-  panel.open(name);
-});
+const panel = new RoutePanel(byId('route-panel'), () => choose(''));
+const picture = new Picture(byId('picture'), (name) => choose(name));
+const choice = byId('route-choice');
+choice.addEventListener('change', () => (choice.value ? choose(choice.value) : panel.close()));
 const charts = [
   new Chart(byId('chart-rate'), { names: ['in', 'out'], format: rate,
     series: (p) => ({ in: p.received, out: p.sent }) }),
   new Chart(byId('chart-wait'), { names: ['p99', 'p50'], format: (s) => (s ? wait(s) : s === 0 ? '0' : '–'),
     atLeast: 0.01, series: (p) => ({ p99: p.wait_p99_s, p50: p.wait_p50_s }) }),
   new Chart(byId('chart-drops'), { stacked: true, format: rate, series: (p) => p.dropped,
-    empty: 'nothing was dropped' }),
+    neutral: 'no_subscriber', empty: 'nothing was dropped' }),
 ];
 const tabs = new Tabs({
   clients: new ClientTable(byId('clients')),
@@ -41,6 +41,20 @@ const tabs = new Tabs({
 let before = null;
 let points = [];
 let turn = 0;
+
+function choose(name) {
+  picture.choose(name);
+  choice.value = name;
+  if (name) panel.open(name);
+}
+
+/** Among many routes the picture leaves some out: all can be chosen from a list. */
+function offerRoutes(names) {
+  choice.hidden = names.length <= MOST_ROUTES;
+  if (choice.dataset.names === names.join()) return;
+  choice.dataset.names = names.join();
+  choice.replaceChildren(h('option', { value: '' }, `All ${names.length} routes`), ...names.map((n) => h('option', {}, n)));
+}
 
 function tell(state, text) {
   byId('state').className = `state ${state}`;
@@ -59,15 +73,16 @@ function showTotals(moving) {
   byId('total-dropped').classList.toggle('bad', endpoints.some((e) => losses(e.drops) > 0));
   const down = Object.entries(moving.endpoints).filter(([, e]) => e.now.not_ready);
   if (down.length === 0) tell('ready', 'running');
-  else tell('partly', down.map(([name, e]) => `${name}: ${e.now.not_ready}`).join(', '));
+  else tell('partly', down.slice(0, MOST_NAMED).map(([name, e]) => `${name}: ${e.now.not_ready}`).join(', ')
+    + (down.length > MOST_NAMED ? `, and ${down.length - MOST_NAMED} more` : ''));
   setText(byId('version'), `Trestle ${moving.now.version}`);
 }
 
 async function showHistory() {
-  const since = points.at(-1)?.time_ms;
+  const since = points.at(-1)?.steady_ms;
   const fresh = (await call(`history?${query({ since })}`)).points;
   if (fresh.length === 0) return;
-  points = [...points, ...fresh].slice(-MOST_POINTS);
+  points = [...points.filter((p) => p.steady_ms < fresh[0].steady_ms), ...fresh].slice(-MOST_POINTS);
   for (const chart of charts) chart.show(points);
 }
 
@@ -75,6 +90,7 @@ async function showParts() {
   const [endpoints, routes] = await Promise.all([call('endpoints'), call('routes')]);
   picture.setParts(endpoints.items, routes.items);
   panel.setRoutes(routes.items);
+  offerRoutes(routes.items.map((r) => r.name));
   tabs.views.why.setEndpoints(endpoints.items);
 }
 
@@ -83,7 +99,7 @@ async function look() {
   const now = await call('stats');
   // A gateway that has been started anew counts from zero: nothing to compare with.
   if (before && now.steady_ms > before.steady_ms) {
-    const moving = compare(before, now);
+    const moving = compare(before, now, picture.routes);
     picture.update(moving);
     panel.update(moving);
     showTotals(moving);
@@ -99,8 +115,9 @@ async function run() {
       if (document.body.classList.contains('gone')) turn = 0;
     } catch (problem) {
       console.info(problem.message);
-      tell('gone', 'the gateway does not answer');
-      turn = 0;
+      tell('gone', problem.message);
+      // Whoever answers next may be another: nothing to compare with, nothing to go on from.
+      [before, points, turn] = [null, [], 0];
     }
   }
   setTimeout(run, turn === 1 ? FIRST_MS : EVERY_MS);

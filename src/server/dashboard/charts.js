@@ -2,7 +2,7 @@
 
 import { svg, h, set, setText, time } from './dom.js';
 
-const HEIGHT = 132, TOP = 10, BOTTOM = 18, LEFT = 2;
+const HEIGHT = 132, TOP = 16, BOTTOM = 18, LEFT = 2;
 
 /** 1, 2 or 5 times a power of ten, not below. */
 function roundUp(value) {
@@ -11,13 +11,15 @@ function roundUp(value) {
   return [1, 2, 5, 10].find((m) => m * power >= value) * power;
 }
 
+const MOST_AREAS = 5, NEUTRAL_COLOUR = 5;
+
 export class Chart {
   /**
    * `series(point)` gives {name: value}; null values leave gaps. `stacked`: areas on each other.
-   * `format` writes a value; the axis goes up to `atLeast`.
+   * `format` writes a value; the axis goes up to `atLeast`; `neutral` is no reason to worry.
    */
-  constructor(place, { series, format, stacked = false, names = null, empty = '', atLeast = 0 }) {
-    Object.assign(this, { place, series, format, stacked, names, empty, atLeast, points: [] });
+  constructor(place, { series, format, stacked = false, names = null, empty = '', atLeast = 0, neutral = null }) {
+    Object.assign(this, { place, series, format, stacked, names, empty, atLeast, neutral, points: [] });
     this.legend = h('ul', { class: 'key' });
     this.tip = h('output', { class: 'tip', hidden: true });
     this.canvas = h('div', { class: 'canvas' });
@@ -40,8 +42,12 @@ export class Chart {
         totals[name] = (totals[name] ?? 0) + value;
       }
     }
-    return Object.keys(totals).sort((a, b) => totals[b] - totals[a]).slice(0, 6);
+    const isNeutral = (name) => Number(name === this.neutral);
+    const commonest = Object.keys(totals).sort((a, b) => totals[b] - totals[a]).slice(0, MOST_AREAS);
+    return commonest.sort((a, b) => isNeutral(a) - isNeutral(b));
   }
+
+  colour(name, i) { return `s${name === this.neutral ? NEUTRAL_COLOUR : i}`; }
 
   draw() {
     const width = this.canvas.clientWidth;
@@ -60,7 +66,7 @@ export class Chart {
     for (const part of names.length ? [0, 0.5, 1] : [0, 1]) {
       root.append(svg('line', { class: 'grid', x1: 0, x2: width, y1: y(most * part), y2: y(most * part) }));
     }
-    root.append(svg('text', { class: 'axis', x: 2, y: y(most) + 11 }, this.format(most)));
+    root.append(svg('text', { class: 'axis', x: 2, y: y(most) - 4 }, this.format(most).replace('≤ ', '')));
     this.stacked ? this.drawStack(root, rows, names, x, y) : this.drawLines(root, rows, names, x, y);
     if (this.points.length > 1) {
       const minutes = (this.points.at(-1).time_ms - this.points[0].time_ms) / 60000;
@@ -74,7 +80,7 @@ export class Chart {
     }
     this.canvas.replaceChildren(root);
     this.root = root;
-    this.legend.replaceChildren(...names.map((name, i) => h('li', { class: `s${i}` },
+    this.legend.replaceChildren(...names.map((name, i) => h('li', { class: this.colour(name, i) },
       name.replaceAll('_', ' '), h('b', {}, this.format(rows.at(-1)?.[name] ?? null)))));
   }
 
@@ -103,7 +109,7 @@ export class Chart {
       const top = rows.map((row, at) => floor[at] + (row[name] ?? 0));
       const forth = top.map((v, at) => `${at ? 'L' : 'M'}${x(at).toFixed(1)} ${y(v).toFixed(1)}`).join('');
       const back = floor.map((v, at) => `L${x(at).toFixed(1)} ${y(v).toFixed(1)}`).reverse().join('');
-      root.append(svg('path', { class: `stack s${i}`, d: `${forth}${back}Z` }));
+      root.append(svg('path', { class: `stack ${this.colour(name, i)}`, d: `${forth}${back}Z` }));
       floor = top;
     });
   }

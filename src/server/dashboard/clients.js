@@ -1,11 +1,10 @@
 // Tables of clients and workers. A page at a time, asked for anew while it is shown: never all.
 
-import { call, query } from './api.js';
+import { call, page } from './api.js';
 import { bytes, count, duration, h, later } from './dom.js';
 
 const EVERY_MS = 3000;
 const PAGE = 50;
-const MOST_ASKS = 40;  // of short pages, for one that is full
 
 class Table {
   constructor(place, { path, label, columns, values, actions = null, empty }) {
@@ -38,40 +37,37 @@ class Table {
     clearTimeout(this.timer);
     const turn = this.turn = (this.turn ?? 0) + 1;
     try {
-      const page = await this.page();
+      const found = await page(this.path, { search: this.search.value, after: this.after.at(-1) }, PAGE);
       if (turn !== this.turn) return;
-      this.show(page);
+      if (!this.isBeingCopied()) this.show(found);
     } catch (problem) {
       this.note.textContent = problem.message;
     }
     if (this.running && turn === this.turn) this.timer = setTimeout(() => this.refresh(), EVERY_MS);
   }
 
-  /** One full page: a search among very many comes in short pieces. */
-  async page() {
-    let after = this.after.at(-1);
-    let items = [];
-    for (let asks = 0; asks < MOST_ASKS; ++asks) {
-      const part = await call(`${this.path}?${query({ ...this.parameters(), after, limit: PAGE - items.length })}`);
-      items = items.concat(part.items);
-      after = part.next;
-      if (after === null || items.length >= PAGE) break;
-    }
-    return { items, next: after };
+  isBeingCopied() {
+    const selection = getSelection();
+    return !selection.isCollapsed && this.body.contains(selection.anchorNode);
   }
-
-  parameters() { return { search: this.search.value }; }
 
   show({ items, next }) {
     this.next = next;
     const place = (this.after.length - 1) * PAGE;
     this.back.disabled = this.after.length === 1;
     this.more.disabled = next === null;
-    this.note.textContent = items.length === 0 ? this.empty
+    this.note.textContent = items.length === 0 ? this.none()
       : next === null && place === 0 ? `${items.length} in all`
         : `${place + 1} to ${place + items.length}${next === null ? '' : ' of more'}`;
+    const focused = this.body.contains(document.activeElement) && document.activeElement.getAttribute('aria-label');
     this.body.replaceChildren(...items.map((item) => h('tr', {},
-      ...this.values(item).map((value, i) => h(i ? 'td' : 'th', { class: this.columns[i][1], scope: i ? null : 'row' }, value)))));
+      ...this.values(item).map((value, i) => h(i ? 'td' : 'th', { class: this.columns[i][1], scope: i ? null : 'row', title: i ? null : value }, value)))));
+    if (focused) this.body.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  none() {
+    if (this.next !== null) return 'None was found so far: not all were looked at.';
+    return this.search.value ? 'None matches.' : this.after.length > 1 ? 'No more.' : this.empty;
   }
 }
 
@@ -121,14 +117,5 @@ export class WorkerTable extends Table {
         w.service, w.protocol, count(w.in_flight), count(w.window), `${duration(w.silent_ms / 1000)} ago`,
         w.leases.length === 0 ? '–' : `${w.leases[0].route || 'request'}, ${duration(w.leases[0].age_ms / 1000)}${w.leases.length > 1 ? ' and more' : ''}`],
     });
-  }
-
-  parameters() { return {}; }
-
-  show(page) {
-    const wanted = this.search.value.toLowerCase();
-    const items = page.items.filter((w) =>
-      [w.id, w.endpoint, w.service].some((text) => text.toLowerCase().includes(wanted)));
-    super.show({ ...page, items });
   }
 }

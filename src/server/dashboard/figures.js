@@ -27,7 +27,7 @@ export const sum = (rates) => Object.values(rates).reduce((a, b) => a + b, 0);
 
 /** The bound below which this part of the waits of the interval lie; null without any. */
 export function quantile(bounds, now, before, part) {
-  const fresh = now.map((n, i) => n - (before?.[i] ?? 0));
+  const fresh = now.map((n, i) => Math.max(0, n - (before?.[i] ?? 0)));
   const wanted = fresh.reduce((a, b) => a + b, 0) * part;
   if (!(wanted > 0)) return null;
   let below = 0;
@@ -38,8 +38,8 @@ export function quantile(bounds, now, before, part) {
   return bounds.at(-1);
 }
 
-/** Everything that moves, per second. */
-export function compare(before, now) {
+/** Everything that moves, per second. `ends`: the routes of the API, for where they lead to. */
+export function compare(before, now, ends) {
   const seconds = Math.max(0.001, (now.steady_ms - before.steady_ms) / 1000);
   const endpoints = {};
   for (const [name, figures] of Object.entries(now.endpoints)) {
@@ -57,18 +57,25 @@ export function compare(before, now) {
       p50: quantile(now.wait_bounds_s, figures.waits, old.waits, 0.5),
       p99: quantile(now.wait_bounds_s, figures.waits, old.waits, 0.99),
     };
-    routes[name].health = healthOf(routes[name]);
+    const end = endpoints[ends.find((r) => r.name === name)?.to];
+    routes[name].health = healthOf(routes[name], end?.drops);
   }
   return { endpoints, routes, now };
 }
 
-/** losing: messages are dropped or refused; waiting: they queue; good: they flow; idle: nothing. */
-export function healthOf({ now, rates }) {
-  if (rates.dropped + rates.refused + rates.timed_out + rates.dead_lettered > 0) return 'losing';
+/**
+ * losing: messages are dropped or refused; unheard: nobody subscribes to them; waiting: they queue;
+ * good: they flow; idle: nothing. Why they are dropped is told by the endpoint only.
+ */
+function healthOf({ now, rates }, drops) {
+  const lost = drops && losses(drops) === 0 ? 0 : rates.dropped;
+  if (lost + rates.refused + rates.timed_out + rates.dead_lettered > 0) return 'losing';
+  if (rates.dropped > 0 && rates.sent + rates.acked + rates.received === 0) return 'unheard';
   if (now.queue_messages > 0 && !(rates.sent + rates.acked > now.queue_messages)) return 'waiting';
   return rates.matched + rates.received > 0 ? 'good' : 'idle';
 }
 
 export const HEALTH_WORD = {
-  idle: 'quiet', good: 'flowing', waiting: 'waiting', losing: 'losing messages', down: 'not ready',
+  idle: 'quiet', good: 'flowing', waiting: 'waiting', losing: 'losing messages',
+  unheard: 'no subscriber',
 };

@@ -6,23 +6,28 @@ import { bytes, h, setText, time } from './dom.js';
 const MOST_ROWS = 200;
 const RATE = 50;  // a second; nobody reads faster
 
+/** What MQTT 5 clients have put beside the payload, a line each. */
+function propertiesOf({ properties: { user = [], ...others } }) {
+  return [...Object.entries(others), ...user].map(([name, value]) => `${name}: ${value}`);
+}
+
 /** One message as a list shows it. */
 export function messageRow(m) {
   const text = m.encoding === 'utf8' ? m.payload : `base64 ${m.payload}`;
-  const marks = [`QoS ${m.qos}`, m.retain ? 'retained' : '', m.truncated ? `of ${bytes(m.size)}` : ''].filter(Boolean);
+  const marks = [`QoS ${m.qos}`, m.retain ? 'retained' : '', m.truncated ? `of ${bytes(m.size)}` : '',
+    m.properties_truncated ? 'not all properties' : '', m.endpoint || 'here', m.client_id].filter(Boolean);
   return h('li', { class: 'message' },
     h('time', {}, time(m.time_ms)),
-    h('span', { class: 'topic' }, m.topic),
+    h('span', { class: 'topic', title: m.topic }, m.topic),
     h('span', { class: 'payload', title: text }, text.length > 400 ? `${text.slice(0, 400)}…` : text),
-    h('span', { class: 'marks' }, `${marks.join(' · ')} · ${m.endpoint || 'here'}${m.client_id ? ` · ${m.client_id}` : ''}`));
+    h('span', { class: 'marks', title: [marks.join(' · '), ...propertiesOf(m)].join('\n') }, marks.join(' · ')));
 }
 
 /** Rows from the newest down, put in once per frame however many come. */
 export class MessageList {
-  constructor(most, empty) {
+  constructor(most) {
     this.most = most;
-    this.empty = empty;
-    this.list = h('ol', { class: 'messages' });
+    this.list = h('ol', { class: 'messages', tabindex: 0, 'aria-label': 'Messages, the newest first' });
     this.waiting = [];
     this.clear();
   }
@@ -41,7 +46,7 @@ export class MessageList {
 
   clear() {
     this.isEmpty = true;
-    this.list.replaceChildren(h('li', { class: 'nothing' }, this.empty));
+    this.list.replaceChildren(h('li', { class: 'nothing' }, 'Nothing has passed yet.'));
   }
 }
 
@@ -50,7 +55,7 @@ export class MessageTail {
     this.filter = h('input', { name: 'filter', value: '#', 'aria-label': 'Topic filter', spellcheck: 'false', autocapitalize: 'off' });
     this.pause = h('button', { type: 'button', 'aria-pressed': 'false', onclick: () => this.toggle() }, 'Pause');
     this.note = h('p', { class: 'note', role: 'status' });
-    this.rows = new MessageList(MOST_ROWS, 'Nothing has passed yet.');
+    this.rows = new MessageList(MOST_ROWS);
     place.append(
       h('form', { class: 'tools', onsubmit: (event) => { event.preventDefault(); this.rows.clear(); this.follow(); } },
         h('label', {}, 'Filter ', this.filter), h('button', {}, 'Follow'), this.pause, this.note),

@@ -4,7 +4,8 @@
 import { svg, set, setText, rate, count } from './dom.js';
 import { HEALTH_WORD, losses } from './figures.js';
 
-const MOST_ROUTES = 24;  // drawn; the busiest when there are more
+export const MOST_ROUTES = 24;  // drawn; those in trouble and the busiest when there are more
+const TROUBLE = ['waiting', 'losing'];
 const ROW = 78, PILL_ROW = 58, NODE_HEIGHT = 58, PILL_HEIGHT = 40, EDGE = 14;
 
 /** 1.5 to 13 pixels, by magnitude. */
@@ -48,12 +49,11 @@ export class Picture {
   }
 
   chooseBusiest() {
-    const rates = (name) => {
-      const r = this.moving.routes[name]?.rates;
-      return r ? r.matched + r.received : 0;
-    };
-    const busiest = this.routes.map((r) => r.name).sort((a, b) => rates(b) - rates(a))
-      .slice(0, MOST_ROUTES);
+    const figures = (name) => this.moving.routes[name];
+    const trouble = (name) => TROUBLE.indexOf(figures(name)?.health);
+    const flow = (name) => (figures(name) ? figures(name).rates.matched + figures(name).rates.received : 0);
+    const busiest = this.routes.map((r) => r.name)
+      .sort((a, b) => trouble(b) - trouble(a) || flow(b) - flow(a)).slice(0, MOST_ROUTES);
     // Those that are shown stay while they are among the busiest twice as many: no flicker.
     if (this.shown && busiest.slice(0, MOST_ROUTES / 2).every((n) => this.shown.includes(n))) return;
     this.shown = busiest;
@@ -69,8 +69,8 @@ export class Picture {
   layout() {
     const width = Math.max(320, this.place.clientWidth);
     const left = this.endpoints.filter((e) => !isPeerSide(e));
-    const right = this.endpoints.filter(isPeerSide);
     const routes = this.shownRoutes();
+    const right = inOrderOfRoutes(this.endpoints.filter(isPeerSide), routes);
     const height = 2 * EDGE + Math.max(left.length * ROW, right.length * ROW, routes.length * PILL_ROW, ROW);
     const narrow = width < 720;
     const nodeWidth = Math.min(220, Math.max(88, width * (narrow ? 0.25 : 0.19)));
@@ -82,6 +82,7 @@ export class Picture {
     this.nodes = new Map();
     this.lines = [];
     this.pills = new Map();
+    this.names = [];
     const root = svg('svg', { viewBox: `0 0 ${width} ${height}`, width, height, role: 'group',
       'aria-label': `${this.endpoints.length} endpoints and ${this.routes.length} routes`,
       class: narrow ? 'narrow' : '' });
@@ -112,13 +113,17 @@ export class Picture {
     });
     const hidden = this.routes.length - routes.length;
     if (hidden > 0) {
-      root.append(svg('text', { class: 'more', x: pillX + pillWidth / 2, y: height - 2,
-        'text-anchor': 'middle' }, `and ${hidden} more, quieter routes`));
+      root.append(svg('text', { class: 'more', x: pillX + pillWidth / 2, y: 11,
+        'text-anchor': 'middle' }, `${hidden} quieter routes are not shown`));
+    } else if (routes.length === 0) {
+      root.append(svg('text', { class: 'more', x: pillX + pillWidth / 2, y: height / 2 + 4,
+        'text-anchor': 'middle' }, 'no routes to ZeroMQ'));
     }
     const focused = document.activeElement?.dataset.route;
     this.place.replaceChildren(root);
+    this.paint();  // before anything is measured: else all would fade in from grey
+    for (const [text, most] of this.names) fit(text, most);
     this.pills.get(focused)?.group.focus();
-    this.paint();
   }
 
   addNode(root, endpoint, x, y, width) {
@@ -126,17 +131,17 @@ export class Picture {
     const peers = svg('text', { class: 'peers', x: width - 10, y: 44, 'text-anchor': 'end' });
     const group = svg('g', { class: 'node', transform: `translate(${x} ${y - NODE_HEIGHT / 2})`,
       'data-endpoint': endpoint.name },
-    svg('title', {}, [...endpoint.listen, ...endpoint.connect].join(', ')),
+    svg('title', {}, `${endpoint.name}: ${[...endpoint.listen, ...endpoint.connect].join(', ')}`),
     svg('rect', { width, height: NODE_HEIGHT, rx: 12 }),
     svg('circle', { class: 'lamp', cx: width - 14, cy: 17, r: 4 }),
-    svg('text', { class: 'name', x: 12, y: 22 }, clip(endpoint.name, (width - 34) / 7.6)), rate, peers);
+    this.name({ x: 12, y: 22 }, endpoint.name, width - 38), rate, peers);
     const kind = endpoint.socket ? `zmq ${endpoint.socket}` : endpoint.plugin;
     if (endpoint.name.length * 8 + kind.length * 6.5 + 52 < width) {
       group.append(svg('text', { class: 'kind', x: width - 26, y: 21, 'text-anchor': 'end' },
         kind));
     }
     root.append(group);
-    this.nodes.set(endpoint.name, { group, rate, peers, endpoint, wide: width > 150 });
+    this.nodes.set(endpoint.name, { group, rate, peers, endpoint, wide: width > 190, narrow: width < 150 });
   }
 
   addPill(root, route, x, y, width) {
@@ -149,12 +154,17 @@ export class Picture {
         event.preventDefault();
         choose();
       } },
-    svg('title', {}, `${route.mqtt}  ↔  ${route.zmq}`),
+    svg('title', {}, `${route.name}: ${route.mqtt}  ↔  ${route.zmq}`),
     svg('rect', { width, height: PILL_HEIGHT, rx: PILL_HEIGHT / 2 }),
-    svg('text', { class: 'name', x: width / 2, y: 17, 'text-anchor': 'middle' },
-      clip(route.name, (width - 24) / 7.2)), figure);
+    this.name({ x: width / 2, y: 17, 'text-anchor': 'middle' }, route.name, width - 30), figure);
     root.append(group);
     this.pills.set(route.name, { group, figure, wide: width > 150 });
+  }
+
+  name(place, text, most) {
+    const element = svg('text', { class: 'name', ...place }, text);
+    this.names.push([element, most]);
+    return element;
   }
 
   addLine(parent, d, kind, name, way) {
@@ -174,19 +184,19 @@ export class Picture {
     for (const line of this.lines) this.paintLine(line);
   }
 
-  paintNode({ group, rate: text, peers, endpoint, wide }) {
+  paintNode({ group, rate: text, peers, endpoint, wide, narrow }) {
     const e = this.moving.endpoints[endpoint.name];
     if (!e) return;
     const isZmq = endpoint.plugin === 'zmq';
     const state = e.now.not_ready ? 'down' : isZmq && e.now.peers === 0 ? 'alone' : 'ready';
     set(group, { class: `node ${state}` });
     const inside = rate(e.rates.received), outside = rate(endpointOut(endpoint, e, this));
-    setText(text, endpoint.takes_routes ? `${outside}/s out` : isPeerSide(endpoint)
-      ? `${inside}/s in` : wide ? `${inside}/s in · ${outside} out` : `${inside}/s`);
-    setText(peers, state === 'down' ? (wide ? e.now.not_ready : 'down')
-      : wide ? (isZmq ? `${count(e.now.peers)} ${e.now.peers === 1 ? 'peer' : 'peers'}`
-        : `${count(e.now.peers)} ${e.now.peers === 1 ? 'client' : 'clients'}`) : `${count(e.now.peers)}`);
-    set(group, { 'aria-label': `endpoint ${endpoint.name}: ${state}`, role: 'img' });
+    setText(text, state === 'down' ? '' : endpoint.takes_routes ? `${outside}/s out` : isPeerSide(endpoint)
+      ? `${inside}/s in` : wide ? `${inside}/s in · ${outside} out` : narrow ? `${inside}/s` : `${inside}/s in`);
+    const kind = `${isZmq ? 'peer' : 'client'}${e.now.peers === 1 ? '' : 's'}`;
+    setText(peers, state === 'down' ? (wide ? e.now.not_ready : 'not ready')
+      : narrow ? count(e.now.peers) : `${count(e.now.peers)} ${kind}`);
+    set(group, { 'aria-label': `endpoint ${endpoint.name}: ${e.now.not_ready || state}`, role: 'img' });
   }
 
   paintPill(name, { group, figure, wide }) {
@@ -237,7 +247,20 @@ function endpointOut(endpoint, moving, picture) {
   return total;
 }
 
-function clip(text, characters) {
-  const most = Math.max(4, Math.floor(characters));
-  return text.length <= most ? text : text.slice(0, most - 1) + '…';
+/** Each beside its routes, on average: lines cross less. Those without any come last. */
+function inOrderOfRoutes(endpoints, routes) {
+  const place = (endpoint) => {
+    const at = routes.map((r, i) => (r.to === endpoint.name || r.from === endpoint.name ? i : -1)).filter((i) => i >= 0);
+    return at.length ? at.reduce((a, b) => a + b) / at.length : routes.length;
+  };
+  return endpoints.sort((a, b) => place(a) - place(b));
+}
+
+/** Shortens a text in its middle: long names differ at their ends. */
+function fit(text, most) {
+  const whole = text.getComputedTextLength(), name = text.textContent;
+  if (whole <= most) return;
+  const kept = Math.max(4, Math.floor(name.length * most / whole) - 1);
+  const end = Math.floor(kept / 2);
+  text.textContent = `${name.slice(0, kept - end)}…${name.slice(-end)}`;
 }

@@ -9,9 +9,9 @@ const OUTCOMES = ['sent', 'acked', 'refused', 'timed_out', 'dead_lettered', 'dro
 const MOST_ROWS = 8, RATE = 10;
 
 export class RoutePanel {
-  constructor(place, onChange) {
+  constructor(place, onClose) {
     this.place = place;
-    this.onChange = onChange;
+    this.onClose = onClose;
     this.routes = [];
     document.addEventListener('keydown', (event) => {
       if (event.key === 'Escape' && !place.hidden) this.close();
@@ -25,7 +25,8 @@ export class RoutePanel {
     if (!route) return;
     this.end?.();
     this.route = route;
-    this.rows = new MessageList(MOST_ROWS, 'Waiting for the next message.');
+    this.rows = new MessageList(MOST_ROWS);
+    const fault = h('p', { class: 'note fault', role: 'status' });
     const facts = (...pairs) => h('dl', { class: 'facts' }, ...pairs.map(([term, value]) => h('div', {}, h('dt', {}, term), h('dd', {}, value))));
     this.cells = Object.fromEntries(['health', 'flow', 'p50', 'p99', 'queue', 'flight'].map((n) => [n, h('span')]));
     this.meter = h('span', { class: 'fill' });
@@ -45,9 +46,10 @@ export class RoutePanel {
           h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'Outcome'), h('th', { 'aria-hidden': 'true' }), h('th', { scope: 'col', class: 'number' }, 'Total'), h('th', { scope: 'col', class: 'number' }, 'Now'))),
           h('tbody', {}, ...(route.to ? OUTCOMES.map((o) => row(o, this.bars[o], this.bars[o].fill)) : []),
             ...(route.from ? [row('received', this.inward)] : [])))),
-        h('div', {}, h('h4', {}, 'Last messages'), this.rows.list)));
+        h('div', {}, h('h4', {}, 'Last messages'), fault, this.rows.list)));
     this.place.hidden = false;
-    this.end = tail(route.mqtt_filter, RATE, { message: (m) => this.rows.add(m) });
+    this.end = tail(route.mqtt_filter, RATE, {
+      message: (m) => this.rows.add(m), status: () => setText(fault, ''), fault: (text) => setText(fault, text) });
     if (this.moving) this.update(this.moving);
   }
 
@@ -56,7 +58,7 @@ export class RoutePanel {
     this.place.hidden = true;
     const name = this.route?.name;
     this.route = null;
-    this.onChange(null);
+    this.onClose();
     document.querySelector(`[data-route="${CSS.escape(name ?? '')}"]`)?.focus();
   }
 

@@ -1,6 +1,6 @@
 // The tree of topics with their retained values, level by level: a branch is asked for when opened.
 
-import { call, query } from './api.js';
+import { call, page, query } from './api.js';
 import { bytes, duration, h } from './dom.js';
 
 const PAGE = 100;
@@ -19,15 +19,24 @@ export class TopicTree {
   refresh() {
     const filter = this.filter.value.trim();
     this.root.replaceChildren();
+    this.tryTo(() => (filter ? this.list(filter) : this.fillBranch(this.root, null)));
+  }
+
+  /** Runs `work`; what goes wrong is told, and nothing else happens. */
+  async tryTo(work) {
     this.note.textContent = '';
-    (filter ? this.list(filter) : this.fillBranch(this.root, null)).catch((problem) => { this.note.textContent = problem.message; });
+    try {
+      await work();
+    } catch (problem) {
+      this.note.textContent = problem.message;
+    }
   }
 
   /** What a filter selects, as a flat list. */
   async list(filter, after = null) {
-    const page = await call(`retained?${query({ filter, limit: PAGE, after })}`);
-    this.root.append(...page.items.map((m) => this.leaf(m.topic, m)));
-    if (page.next) this.root.append(this.moreButton(() => this.list(filter, page.next)));
+    const { items, next } = await page('retained', { filter, after }, PAGE);
+    this.root.append(...items.map((m) => this.leaf(m.topic, m)));
+    if (next !== null) this.root.append(this.moreButton(() => this.list(filter, next)));
     if (!this.root.children.length) this.note.textContent = 'Nothing is retained there.';
   }
 
@@ -36,9 +45,9 @@ export class TopicTree {
     const parameters = new URLSearchParams({ limit: PAGE });
     if (below !== null) parameters.set('below', below);
     if (after !== null) parameters.set('after', after);
-    const page = await call(`topics?${parameters}`);
-    list.append(...page.items.map((level) => (level.has_below ? this.branch(level) : this.leaf(level.level, level.message))));
-    if (page.next !== null) list.append(this.moreButton(() => this.fillBranch(list, below, page.next)));
+    const { items, next } = await call(`topics?${parameters}`);
+    list.append(...items.map((level) => (level.has_below ? this.branch(level) : this.leaf(level.level, level.message))));
+    if (next !== null) list.append(this.moreButton(() => this.fillBranch(list, below, next)));
     if (below === null && !list.children.length) this.note.textContent = 'Nothing is retained.';
   }
 
@@ -46,7 +55,7 @@ export class TopicTree {
     const list = h('ul');
     const name = level.level === '' ? '(empty)' : level.level;
     const details = h('details', { ontoggle: () => {
-      if (details.open && !list.children.length) this.fillBranch(list, level.topic).catch((p) => { this.note.textContent = p.message; });
+      if (details.open && !list.children.length) this.tryTo(() => this.fillBranch(list, level.topic));
     } }, h('summary', {}, h('span', { class: 'level' }, name), level.message ? this.value(level.message) : ''), list);
     return h('li', {}, details);
   }
@@ -54,10 +63,11 @@ export class TopicTree {
   leaf(name, message) {
     if (!message) return h('li', {}, h('span', { class: 'level' }, name));
     const item = h('li', { class: 'leaf' }, h('span', { class: 'level' }, name === '' ? '(empty)' : name), this.value(message),
-      h('button', { class: 'quiet', 'aria-label': `Delete the retained message on ${message.topic}`, onclick: async () => {
-        await call(`retained?${query({ topic: message.topic })}`, { method: 'DELETE' }).catch((p) => { this.note.textContent = p.message; });
-        item.remove();
-      } }, 'Delete'));
+      h('button', { class: 'quiet', 'aria-label': `Delete the retained message on ${message.topic}`,
+        onclick: () => this.tryTo(async () => {
+          await call(`retained?${query({ topic: message.topic })}`, { method: 'DELETE' });
+          item.remove();
+        }) }, 'Delete'));
     return item;
   }
 
@@ -68,7 +78,7 @@ export class TopicTree {
   }
 
   moreButton(load) {
-    const item = h('li', {}, h('button', { class: 'quiet', onclick: () => { item.remove(); load(); } }, 'More'));
+    const item = h('li', {}, h('button', { class: 'quiet', onclick: () => this.tryTo(async () => { await load(); item.remove(); }) }, 'More'));
     return item;
   }
 }

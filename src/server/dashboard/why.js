@@ -1,10 +1,21 @@
 // Why: a topic or a key, every rule that takes it or almost does, and what comes out.
 
-import { call, query } from './api.js';
+import { call, page, query } from './api.js';
 import { h } from './dom.js';
 
+const MOST_SHOWN = 20;
 const VERDICT = { matches: 'takes it', overruled: 'overruled', excluded: 'excluded', misses: 'does not match' };
 const TONE = { matches: 'good', overruled: 'waiting', excluded: 'waiting', misses: 'idle' };
+
+/** What is to be said below the list. */
+function beyond({ items, next }) {
+  if (next === null) return items.length ? '' : 'No client subscribes to it.';
+  if (items.length === MOST_SHOWN) return 'Perhaps more: not all were looked at.';
+  return `${items.length ? 'No other' : 'None'} was found, but not all were looked at.`;
+}
+
+/** Those that take it first. */
+const rank = ({ verdict }) => Object.keys(VERDICT).indexOf(verdict);
 
 export class Why {
   constructor(place) {
@@ -27,7 +38,7 @@ export class Why {
     try {
       const explained = await call(`explain?${endpoint ? query({ endpoint, key: text }) : query({ topic: text })}`);
       const topics = endpoint ? explained.rules.filter((r) => r.verdict === 'matches').map((r) => r.result) : [text];
-      const listeners = topics.length ? await call(`subscriptions?${query({ topic: topics[0], limit: 20 })}`) : { items: [] };
+      const listeners = topics.length ? await page('subscriptions', { topic: topics[0] }, MOST_SHOWN) : { items: [], next: null };
       this.show(explained, listeners, endpoint !== '');
     } catch (problem) {
       this.result.replaceChildren(h('p', { class: 'fault' }, problem.message));
@@ -39,11 +50,10 @@ export class Why {
       : byKey ? 'No route takes it: it is dropped, counted as no_route.' : 'No route takes it: only subscribers get it.';
     this.result.replaceChildren(
       h('p', { class: 'answer' }, answer),
-      h('ol', { class: 'rules' }, ...explained.rules.map((rule) => this.rule(rule, byKey))),
+      h('ol', { class: 'rules' }, ...explained.rules.sort((a, b) => rank(a) - rank(b)).map((rule) => this.rule(rule, byKey))),
       h('h4', {}, 'Subscriptions that match'),
-      listeners.items.length === 0 ? h('p', { class: 'note' }, 'No client subscribes to it.')
-        : h('ul', { class: 'listeners' }, ...listeners.items.map((s) => h('li', {}, h('b', {}, s.client_id), ' ', h('code', {}, s.filter), ` QoS ${s.qos}${s.group ? ` · shared in ${s.group}` : ''}`)),
-          listeners.next ? h('li', { class: 'note' }, 'and more') : ''));
+      h('ul', { class: 'listeners' }, ...listeners.items.map((s) => h('li', {}, h('b', {}, s.client_id), ' ', h('code', {}, s.filter), ` QoS ${s.qos}${s.group ? ` · shared in ${s.group}` : ''}`))),
+      h('p', { class: 'note' }, beyond(listeners)));
   }
 
   rule(rule, byKey) {
