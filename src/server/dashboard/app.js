@@ -64,7 +64,7 @@ function showTotals(moving) {
 }
 
 async function showHistory() {
-  const since = points.at(-1)?.time_ms;
+  const since = points.at(-1)?.steady_ms;
   const fresh = (await call(`history?${query({ since })}`)).points;
   if (fresh.length === 0) return;
   points = [...points, ...fresh].slice(-MOST_POINTS);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "core/properties.h"
 #include "server/api/admin_guard.h"
 #include "server/api/figures.h"
 #include "server/api/message_json.h"
@@ -134,6 +135,31 @@ TEST(MessageJson, ShowsTextAsTextAndBytesAsBase64) {
     EXPECT_EQ(shown(cut)["encoding"], "utf8");
     EXPECT_EQ(shown(cut)["payload"].get<std::string>().size(), kMostPayloadShown - 1);
     EXPECT_EQ(shown(cut)["truncated"], true);
+}
+
+TEST(MessageJson, ShowsABeginningOfTheProperties) {
+    std::string few;
+    ApplicationPropertiesWriter writer(few);
+    ASSERT_TRUE(writer.content_type("text/plain"));
+    for (size_t i = 0; i < kMostUserPropertiesShown; ++i) {
+        ASSERT_TRUE(writer.user_property("name", std::to_string(i)));
+    }
+    EXPECT_EQ(properties_shown(few), few);
+    EXPECT_EQ(properties_shown(""), "");
+    std::string more = few;
+    ASSERT_TRUE(ApplicationPropertiesWriter(more).user_property("one", "more"));
+    EXPECT_EQ(properties_shown(more), few);
+    std::string large;
+    ASSERT_TRUE(ApplicationPropertiesWriter(large).user_property("a", "b"));
+    const std::string small = large;
+    ASSERT_TRUE(ApplicationPropertiesWriter(large).user_property("c", std::string(60'000, 'x')));
+    EXPECT_EQ(properties_shown(large), small);
+    nlohmann::ordered_json out;
+    put_properties(out, properties_shown(large), large.size());
+    EXPECT_EQ(out, json::parse(R"({"properties": {"user": [["a", "b"]]},
+                                   "properties_truncated": true})"));
+    put_properties(out, small, small.size());
+    EXPECT_EQ(out["properties_truncated"], false);
 }
 
 std::optional<HttpResponse> guarded(std::string_view host, std::string_view origin,
