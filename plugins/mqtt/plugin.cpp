@@ -16,8 +16,9 @@ class MqttEndpoint final : public Endpoint {
     void start() override {
         for (const auto& address : listen_) {
             const auto parsed = parse_uri(address, 1883);
-            listeners_.push_back(listen(context_.home(), *parsed.uri,
-                                        [this](Accepted accepted) { take(std::move(accepted)); }));
+            listeners_.push_back(listen(
+                context_.home(), *parsed.uri,
+                [this](Accepted accepted) { take(std::move(accepted)); }, context_.log()));
             context_.log().info("listening on {}", parsed.uri->text());
         }
         listening_ = true;

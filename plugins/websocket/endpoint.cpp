@@ -63,9 +63,12 @@ void WebSocketEndpoint::start() {
         rules->offers_mqtt = has_mqtt;
         rules->offers_json = options_.offers_json;
         rules->deflates_json = gate_->json->deflates();
-        listeners_.push_back(listen(context_.home(), uri,
-                                    [this, rules = std::shared_ptr<const UpgradeRules>(rules)](
-                                        Accepted fresh) { accepted(std::move(fresh), rules); }));
+        listeners_.push_back(listen(
+            context_.home(), uri,
+            [this, rules = std::shared_ptr<const UpgradeRules>(rules)](Accepted fresh) {
+                accepted(std::move(fresh), rules);
+            },
+            context_.log()));
         context_.log().info("listening on {}", uri.text());
     }
     listening_.store(true, std::memory_order_release);

@@ -67,22 +67,9 @@ class Asker {
     std::ostream& err_;
 };
 
-}  // namespace
-
-int top_command(const ConfigArguments& arguments, const TopOptions& options, std::ostream& out,
-                std::ostream& err) {
-    ConfigFaults faults(arguments.file);
-    const auto admin = Config::load_admin(arguments.file, arguments.sets, faults);
-    if (!admin) {
-        for (const auto& line : faults.lines()) err << line << "\n";
-        return kWrongUse;
-    }
-    const ParsedUri parsed = parse_uri(admin->listen);
-    if (!parsed.uri || parsed.uri->is_local || parsed.uri->port == 0) {
-        err << "trestle top: " << arguments.file << " has no admin.listen with a port to ask\n";
-        return kWrongUse;
-    }
-    Asker asker(*admin, *parsed.uri, err);
+/// Screen after screen, as often as asked for. Throws json::exception when an answer is not what a
+/// gateway gives.
+int show_rates(Asker& asker, const TopOptions& options, std::ostream& out) {
     json before = asker.ask();
     const auto interval =
         std::chrono::milliseconds(static_cast<int64_t>(options.interval_s * 1000));
@@ -104,6 +91,31 @@ int top_command(const ConfigArguments& arguments, const TopOptions& options, std
         before = std::move(now);
     }
     return kFine;
+}
+
+}  // namespace
+
+int top_command(const ConfigArguments& arguments, const TopOptions& options, std::ostream& out,
+                std::ostream& err) {
+    ConfigFaults faults(arguments.file);
+    const auto admin = Config::load_admin(arguments.file, arguments.sets, faults);
+    if (!admin) {
+        for (const auto& line : faults.lines()) err << line << "\n";
+        return kWrongUse;
+    }
+    const ParsedUri parsed = parse_uri(admin->listen);
+    if (!parsed.uri || parsed.uri->is_local || parsed.uri->port == 0) {
+        err << "trestle top: " << arguments.file << " has no admin.listen with a port to ask\n";
+        return kWrongUse;
+    }
+    Asker asker(*admin, *parsed.uri, err);
+    try {
+        return show_rates(asker, options, out);
+    } catch (const json::exception&) {
+        err << "trestle top: " << admin->listen
+            << ": the answer is not what a gateway of this version gives\n";
+        return kFailed;
+    }
 }
 
 }  // namespace trestle

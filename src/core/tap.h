@@ -3,7 +3,8 @@
 // A tap is no subscriber. It changes nothing of a message's fate (whom nobody else wants still has
 // no subscriber) and costs nothing to topics that its filter does not match: which taps a topic has
 // lies in its cached match. Each shard shows a tap at most so many messages per window; the others
-// are counted, not looked at. A message is shown once, on the shard that it is published on.
+// are counted, not looked at: that bounds what a tap costs. A message is shown once, on the shard
+// that it is published on.
 //
 // Made by whoever looks, held by the hub and by cached matches; may outlive its removal by a while.
 #pragma once
@@ -51,7 +52,7 @@ class Tap {
         }
         if (cell.left != 0) {
             --cell.left;
-            show(shard, message, from);
+            show(shard, now_ms, message, from);
         } else {
             skip(shard);
         }
@@ -59,8 +60,9 @@ class Tap {
 
  protected:
     /// One message; called on any shard, by several at once. Must not block, publish or subscribe.
-    virtual void show(ShardIndex shard, const MessageView& message, const Publisher& from) = 0;
-    /// Also for messages that `show` had no room for.
+    virtual void show(ShardIndex shard, uint64_t now_ms, const MessageView& message,
+                      const Publisher& from) = 0;
+    /// Also for messages that `show` leaves out.
     void skip(ShardIndex shard) {
         auto& count = cells_[shard].skipped;
         count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);

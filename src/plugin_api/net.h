@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "plugin_api/byte_stream.h"
+#include "plugin_api/log.h"
 #include "plugin_api/uri.h"
 
 namespace trestle {
@@ -38,11 +39,14 @@ class Listener {
 };
 
 /// Binds and listens. Throws std::runtime_error with a sentence that names the address and the
-/// cause
-/// ("cannot listen on 127.0.0.1:1883: Address already in use"). `accept` is called on `shard`; when
-/// descriptors run out it pauses for a moment instead of spinning.
-std::unique_ptr<Listener> listen(Shard& shard, const Uri& uri,
-                                 std::function<void(Accepted)> accept);
+/// cause ("cannot listen on 127.0.0.1:1883: Address already in use"). `accept` is called on
+/// `shard`. Connections beyond `descriptors_for_clients` are closed at once, which `log` is told.
+std::unique_ptr<Listener> listen(Shard& shard, const Uri& uri, std::function<void(Accepted)> accept,
+                                 Log log = {});
+
+/// How many of the process's descriptors may be in use before clients are refused: its limit but
+/// for a reserve, so that the admin side can still be asked and files can be read.
+size_t descriptors_for_clients() noexcept;
 
 /// What to add to the system's word when binding a TCP address failed with this errno: what would
 /// give the right to a port below 1024. Empty for other causes.

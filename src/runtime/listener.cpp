@@ -4,11 +4,13 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cerrno>
 #include <cstring>
@@ -24,6 +26,7 @@ namespace {
 constexpr int kBacklog = 4096;       // the kernel lowers it to its own limit
 constexpr int kAcceptsPerWake = 64;  // then others have their turn
 constexpr uint64_t kRestMs = 100;    // when descriptors have run out
+constexpr rlim_t kReserve = 64;      // descriptors that clients do not get, but of few an eighth
 
 using Descriptor = boost::asio::posix::stream_descriptor;
 
@@ -123,10 +126,12 @@ int bind_tcp(const Uri& uri) {
 
 class SocketListener final : public Listener {
  public:
-    SocketListener(Shard& shard, const Uri& uri, std::function<void(Accepted)> accept)
+    SocketListener(Shard& shard, const Uri& uri, std::function<void(Accepted)> accept, Log log)
         : descriptor_(shard.io(), uri.is_local ? bind_unix(uri) : bind_tcp(uri)),
           shard_(shard),
           accept_(std::move(accept)),
+          log_(std::move(log)),
+          most_descriptors_(descriptors_for_clients()),
           rest_timer_(
               shard.timers(), [](void* self) { static_cast<SocketListener*>(self)->arm(); }, this),
           life_(std::make_shared<SocketListener*>(this)) {
@@ -182,8 +187,20 @@ class SocketListener final : public Listener {
                 if (errno == EINTR || errno == ECONNABORTED) continue;
                 if (errno == EAGAIN) break;
                 // Out of descriptors or memory: spinning would not help anybody.
+                log_.limited(trouble_, RepeatLimit::Clock::now(), LogLevel::warn,
+                             "new connections wait: {}", std::strerror(errno));
                 rest_timer_.set(shard_.now_ms() + kRestMs);
                 return;
+            }
+            // The kernel gives the lowest number that is free.
+            if (static_cast<size_t>(fd) >= most_descriptors_) {
+                ::close(fd);
+                log_.limited(trouble_, RepeatLimit::Clock::now(), LogLevel::warn,
+                             "a connection is refused: {} descriptors are in use, the rest is kept "
+                             "for the admin side (a higher limit: LimitNOFILE of systemd, ulimit "
+                             "-n)",
+                             most_descriptors_);
+                continue;
             }
             const int yes = 1;
             if (path_.empty()) ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
@@ -196,6 +213,9 @@ class SocketListener final : public Listener {
     Descriptor descriptor_;
     Shard& shard_;
     std::function<void(Accepted)> accept_;
+    Log log_;
+    RepeatLimit trouble_{1, std::chrono::seconds(10)};
+    size_t most_descriptors_;
     Timer rest_timer_;
     std::shared_ptr<SocketListener*> life_;
     std::string path_;
@@ -207,15 +227,21 @@ Accepted::~Accepted() {
     if (descriptor_ >= 0) ::close(descriptor_);
 }
 
+size_t descriptors_for_clients() noexcept {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return SIZE_MAX;
+    return limit.rlim_cur - std::min(kReserve, limit.rlim_cur / 8);
+}
+
 std::string_view bind_advice(int error) noexcept {
     if (error != EACCES) return {};
     return " (a port below 1024 needs the capability CAP_NET_BIND_SERVICE, or a lower sysctl "
            "net.ipv4.ip_unprivileged_port_start)";
 }
 
-std::unique_ptr<Listener> listen(Shard& shard, const Uri& uri,
-                                 std::function<void(Accepted)> accept) {
-    return std::make_unique<SocketListener>(shard, uri, std::move(accept));
+std::unique_ptr<Listener> listen(Shard& shard, const Uri& uri, std::function<void(Accepted)> accept,
+                                 Log log) {
+    return std::make_unique<SocketListener>(shard, uri, std::move(accept), std::move(log));
 }
 
 }  // namespace trestle

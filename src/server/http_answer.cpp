@@ -56,4 +56,9 @@ HttpResponse http_problem(unsigned status, std::string_view detail) {
     return response;
 }
 
+HttpResponse http_refusal(const HttpRequest& request, unsigned status, std::string_view sentence) {
+    return request.path.starts_with("/api/") ? http_problem(status, sentence)
+                                             : HttpResponse::text(status, sentence);
+}
+
 }  // namespace trestle

@@ -7,6 +7,7 @@
 
 namespace trestle {
 
+struct HttpRequest;
 struct HttpResponse;
 
 enum class HttpEnd : unsigned char {
@@ -23,5 +24,9 @@ std::string_view http_reason(unsigned status);
 
 /// An error as problem details (RFC 9457), `application/problem+json`. `detail` is a sentence.
 HttpResponse http_problem(unsigned status, std::string_view detail);
+
+/// The same in the form that belongs to the request's path: below `/api/` problem details, else one
+/// plain sentence.
+HttpResponse http_refusal(const HttpRequest& request, unsigned status, std::string_view sentence);
 
 }  // namespace trestle

@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/string.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -25,6 +26,9 @@ using Tcp = net::ip::tcp;
 namespace {
 
 constexpr size_t kReadBytes = 4096;
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+using RequestParser = http::request_parser<http::string_body>;
 
 std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
 
@@ -42,6 +46,13 @@ std::optional<HttpResponse> refusal_for(const error_code& error) {
     return HttpResponse::text(400, "This is not a valid HTTP request: " + error.message() + ".");
 }
 
+/// Whether the peer holds its body back until it hears that it is wanted (RFC 9110, 10.1.1).
+bool asks_before_its_body(const RequestParser& parser) {
+    const auto& message = parser.get();
+    return !parser.is_done() && message.version() == 11 &&
+           beast::iequals(message[http::field::expect], "100-continue");
+}
+
 class Connection final : public HttpConnection, public std::enable_shared_from_this<Connection> {
  public:
     Connection(Tcp::socket socket, std::shared_ptr<HttpShared> shared)
@@ -57,8 +68,8 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
         error_code ignored;
         stream_.socket().close(ignored);
     }
-    [[nodiscard]] std::optional<Clock::time_point> idle_since() const override {
-        return idle_since_;
+    [[nodiscard]] std::optional<Clock::time_point> waiting_since() const override {
+        return waiting_since_;
     }
 
     // For replies.
@@ -71,6 +82,7 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
  private:
     void await_first_byte();
     void read_request();
+    void read_body(const error_code& error);
     void on_request(const error_code& error);
     void answer(bool keep_alive);
     void write_some();
@@ -81,10 +93,10 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
     std::shared_ptr<HttpShared> shared_;
     beast::tcp_stream stream_;
     beast::flat_buffer buffer_;
-    std::optional<http::request_parser<http::string_body>> parser_;
+    std::optional<RequestParser> parser_;
     std::string head_;
     HttpResponse response_;
-    std::optional<Clock::time_point> idle_since_;
+    std::optional<Clock::time_point> waiting_since_;
     // An answer that goes on: what waits, and what is being written.
     bool is_streaming_ = false, is_writing_ = false, is_ending_ = false;
     std::string waiting_, leaving_;
@@ -143,11 +155,10 @@ class Reply final : public HttpReply {
 
 void Connection::await_first_byte() {
     if (buffer_.size() > 0) return read_request();  // pipelined
-    idle_since_ = Clock::now();
+    waiting_since_ = Clock::now();
     stream_.expires_after(shared_->limits.idle_timeout);
     stream_.async_read_some(buffer_.prepare(kReadBytes),
                             [self = shared_from_this()](const error_code& error, size_t n) {
-                                self->idle_since_.reset();
                                 if (error) return self->finish();
                                 self->buffer_.commit(n);
                                 self->read_request();
@@ -158,14 +169,27 @@ void Connection::read_request() {
     parser_.emplace();
     parser_->header_limit(static_cast<uint32_t>(shared_->limits.max_header_bytes));
     parser_->body_limit(shared_->limits.max_body_bytes);
+    waiting_since_ = Clock::now();
     // One deadline for the whole request: a peer that sends byte by byte gains nothing.
     stream_.expires_after(shared_->limits.request_timeout);
-    http::async_read(
-        stream_, buffer_, *parser_,
-        [self = shared_from_this()](const error_code& error, size_t) { self->on_request(error); });
+    http::async_read_header(
+        stream_, buffer_, *parser_, [self = shared_from_this()](const error_code& error, size_t) {
+            if (error || !asks_before_its_body(*self->parser_)) return self->read_body(error);
+            net::async_write(self->stream_, net::buffer(kContinue),
+                             [self](const error_code& failed, size_t) { self->read_body(failed); });
+        });
+}
+
+void Connection::read_body(const error_code& error) {
+    if (error || parser_->is_done()) return on_request(error);
+    http::async_read(stream_, buffer_, *parser_,
+                     [self = shared_from_this()](const error_code& failed, size_t) {
+                         self->on_request(failed);
+                     });
 }
 
 void Connection::on_request(const error_code& error) {
+    waiting_since_.reset();
     if (shared_->stopped) return finish();
     if (error) {
         auto refusal = refusal_for(error);
@@ -178,9 +202,16 @@ void Connection::answer(bool keep_alive) {
     const auto& message = parser_->get();
     HttpRequest request;
     size_t hosts = 0;
+    bool has_end = true;  // where it is, is not known of other transfer codings (RFC 9112, 6.1)
     for (const auto& field : message) {
         request.headers.emplace_back(view(field.name_string()), view(field.value()));
         if (field.name() == http::field::host) ++hosts;
+        if (field.name() == http::field::transfer_encoding) {
+            has_end = has_end && beast::iequals(field.value(), "chunked");
+        }
+    }
+    if (!has_end) {
+        return respond(HttpResponse::text(501, "The only transfer coding is chunked."), false);
     }
     if (hosts > 1 || (hosts == 0 && message.version() == 11)) {  // RFC 9112, 3.2
         return respond(HttpResponse::text(400, "A request needs one Host header."), false);
@@ -223,7 +254,7 @@ void Connection::linger() {
     error_code error;
     stream_.socket().shutdown(Tcp::socket::shutdown_send, error);
     if (error) return finish();
-    idle_since_ = Clock::now();
+    waiting_since_ = Clock::now();
     stream_.expires_after(shared_->limits.linger_timeout);
     discard();
 }
@@ -261,7 +292,8 @@ bool Connection::begin_stream(std::string_view content_type, std::function<void(
 
 bool Connection::write_stream(std::string_view bytes) {
     if (!stream_.socket().is_open()) return false;
-    if (waiting_.size() + bytes.size() > shared_->limits.max_stream_backlog) {
+    // What is written now does not count: its reader has had no chance to take it yet.
+    if (waiting_.size() > shared_->limits.max_stream_backlog) {
         close();  // it reads too slowly; the read under way ends, and with it everything
         return false;
     }

@@ -22,8 +22,9 @@ class HttpConnection {
     virtual void start() = 0;
     /// Closes the socket; what is under way ends with an error, later.
     virtual void close() = 0;
-    /// Since when nothing is under way here; nothing while a request or an answer is.
-    [[nodiscard]] virtual std::optional<Clock::time_point> idle_since() const = 0;
+    /// Since when the peer may send its next request, or has sent a part of it; nothing while an
+    /// answer is under way.
+    [[nodiscard]] virtual std::optional<Clock::time_point> waiting_since() const = 0;
 };
 
 /// What all connections of a server share.

@@ -95,8 +95,8 @@ bool HttpServer::Core::make_room() {
     if (connections.size() < shared->limits.max_connections) return true;
     std::shared_ptr<HttpConnection> oldest;
     for (const auto& connection : connections) {
-        if (!connection->idle_since()) continue;
-        if (!oldest || *connection->idle_since() < *oldest->idle_since()) oldest = connection;
+        if (!connection->waiting_since()) continue;
+        if (!oldest || *connection->waiting_since() < *oldest->waiting_since()) oldest = connection;
     }
     if (!oldest) return false;
     oldest->close();
@@ -155,7 +155,7 @@ size_t HttpServer::connections() const { return core_->connections.size(); }
 
 size_t HttpServer::busy_connections() const {
     return static_cast<size_t>(std::count_if(core_->connections.begin(), core_->connections.end(),
-                                             [](const auto& c) { return !c->idle_since(); }));
+                                             [](const auto& c) { return !c->waiting_since(); }));
 }
 
 void HttpServer::stop() { core_->stop(); }

@@ -25,7 +25,7 @@ namespace trestle {
 class Router;
 
 struct HttpLimits {
-    size_t max_connections = 64;
+    size_t max_connections = 128;
     size_t max_header_bytes = 16 * 1024;                // request line and headers; beyond: 431
     size_t max_body_bytes = 64 * 1024;                  // beyond: 413
     std::chrono::milliseconds request_timeout{10'000};  // from a request's first byte to its last
@@ -33,12 +33,12 @@ struct HttpLimits {
         75'000};  // from connecting, or an answer, to a first byte
     std::chrono::milliseconds write_timeout{10'000};  // for the peer to take an answer
     std::chrono::milliseconds linger_timeout{1'000};  // for the peer to read a refusal and close
-    size_t max_streams = 32;                          // answers that go on; beyond: 503
-    size_t max_stream_backlog = 256 * 1024;  // bytes that a peer has not taken; beyond: closed
+    size_t max_streams = 64;  // answers that go on; beyond: 503. As many as `max_tails` may be
+    size_t max_stream_backlog = 256 * 1024;  // waiting for a peer at the next write: closed
 };
 
-/// When all connections are in use, the one that has been idle longest makes room for a new one;
-/// when none is idle, the new one gets 503 and is closed.
+/// When all connections are in use, the one that has been longest without a whole request makes
+/// room for a new one; when all are being answered, the new one gets 503 and is closed.
 class HttpServer {
  public:
     /// `router` must outlive the server.
@@ -59,7 +59,7 @@ class HttpServer {
     /// The ports bound, in order of `listen`.
     [[nodiscard]] const std::vector<uint16_t>& ports() const;
     [[nodiscard]] size_t connections() const;
-    /// Those with a request or an answer under way.
+    /// Those with an answer under way.
     [[nodiscard]] size_t busy_connections() const;
 
     /// Closes listeners and connections at once; no handler of the router runs afterwards.

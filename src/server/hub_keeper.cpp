@@ -50,9 +50,6 @@ HubKeeper::HubKeeper(Shard& shard, Metrics& metrics, uint32_t sys_interval_s)
       started_ms_(shard.now_ms()),
       timer_(
           shard.timers(), [](void* self) { static_cast<HubKeeper*>(self)->tick(); }, this) {
-    if (interval_s_ != 0) {
-        publish("$SYS/broker/version", std::string("trestle version ") + program_version());
-    }
     tick();
 }
 
@@ -69,6 +66,7 @@ void HubKeeper::tick() {
 void HubKeeper::publish_all() {
     read_ = metrics_.read();
     const auto seconds = (shard_.now_ms() - started_ms_) / 1000;
+    publish("$SYS/broker/version", std::string("trestle version ") + program_version());
     publish("$SYS/broker/uptime", std::to_string(seconds) + " seconds");
     publish_clients();
     publish_traffic();
@@ -157,10 +155,9 @@ void HubKeeper::publish(std::string_view topic, double whole) {
 }
 
 void HubKeeper::publish(std::string_view topic, const std::string& text) {
-    auto said = said_.find(topic);
-    if (said != said_.end() && said->second == text) return;
-    if (said == said_.end()) said = said_.emplace(topic, std::string()).first;
-    said->second = text;
+    // Unchanged values are not repeated, but for those that somebody has deleted.
+    const auto kept = shard_.hub().hub().retained().current(topic, shard_.now_ms());
+    if (kept && kept->view().payload == text) return;
     MessageView message;
     message.topic = topic;
     message.payload = text;

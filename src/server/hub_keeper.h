@@ -46,7 +46,6 @@ class HubKeeper {
     double most_clients_ = 0;
     std::vector<Metrics::Family> read_;
     std::map<std::string, Load> loads_;
-    std::map<std::string, std::string, std::less<>> said_;  // unchanged values are not repeated
     Publisher publisher_;
     Timer timer_;
 };

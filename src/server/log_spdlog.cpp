@@ -5,8 +5,11 @@
 #include <spdlog/sinks/sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
+#include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
+
+#include "core/utf8.h"
 
 namespace trestle {
 
@@ -45,23 +48,45 @@ void append(Buffer& line, std::string_view text) {
     line.append(text.data(), text.data() + text.size());
 }
 
-/// A JSON string without its quotes: control bytes escaped, what is not UTF-8 replaced.
-std::string escaped(std::string_view text) {
-    using json = nlohmann::json;
-    const std::string quoted = json(text).dump(-1, ' ', false, json::error_handler_t::replace);
-    return quoted.substr(1, quoted.size() - 2);
+/// A character that a terminal or a reader of lines takes for more than text.
+struct Special {
+    unsigned code = 0;
+    size_t bytes = 0;  // 0: it is none
+};
+
+/// Whether a text begins with one: a control character (C0, DEL or C1), U+2028 or U+2029.
+Special special_at(std::string_view text) {
+    const auto byte = [&](size_t i) -> unsigned {
+        return i < text.size() ? static_cast<unsigned char>(text[i]) : 0;
+    };
+    if (byte(0) < 0x20 || byte(0) == 0x7f) return {byte(0), 1};
+    if (byte(0) == 0xc2 && byte(1) >= 0x80 && byte(1) < 0xa0) return {byte(1), 2};
+    const bool is_separator = byte(0) == 0xe2 && byte(1) == 0x80 && (byte(2) & 0xfe) == 0xa8;
+    return is_separator ? Special{0x2000 + (byte(2) & 0x3f), 3} : Special{};
 }
 
-/// Control bytes as \xNN; everything else as it is.
+/// Special characters as \uNNNN, bytes that are not UTF-8 as \xNN, everything else as it is.
 void append_text(Buffer& line, std::string_view text) {
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte >= 0x20 && byte != 0x7f) {
-            line.push_back(c);
-        } else {
+    const bool is_utf8 = is_plain_utf8(text);
+    while (!text.empty()) {
+        const Special special = special_at(text);
+        const auto byte = static_cast<unsigned char>(text[0]);
+        if (special.bytes != 0) {
+            fmt::format_to(std::back_inserter(line), "\\u{:04x}", special.code);
+        } else if (byte >= 0x80 && !is_utf8) {
             fmt::format_to(std::back_inserter(line), "\\x{:02x}", byte);
+        } else {
+            line.push_back(text[0]);
         }
+        text.remove_prefix(std::max<size_t>(special.bytes, 1));
     }
+}
+
+/// As a JSON string without its quotes; bytes that are not UTF-8 are replaced.
+void append_json(Buffer& line, std::string_view text) {
+    using json = nlohmann::json;
+    const std::string quoted = json(text).dump(-1, ' ', false, json::error_handler_t::replace);
+    append_text(line, std::string_view(quoted).substr(1, quoted.size() - 2));
 }
 
 void append_time(Buffer& line, spdlog::log_clock::time_point time) {
@@ -95,9 +120,9 @@ class JsonFormatter final : public spdlog::formatter {
         append(line, R"(","level":")");
         append(line, name_of(message.level));
         append(line, R"(","component":")");
-        append(line, escaped({message.logger_name.data(), message.logger_name.size()}));
+        append_json(line, {message.logger_name.data(), message.logger_name.size()});
         append(line, R"(","message":")");
-        append(line, escaped({message.payload.data(), message.payload.size()}));
+        append_json(line, {message.payload.data(), message.payload.size()});
         append(line, "\"}\n");
     }
     [[nodiscard]] std::unique_ptr<formatter> clone() const override {

@@ -3,8 +3,9 @@
 //   text  2026-11-21T10:00:00.123Z info  devices  message
 //   json  {"time":"2026-11-21T10:00:00.123Z","level":"info","component":"devices","message":"..."}
 //
-// The keys and their order are stable, times are UTC. Control bytes are escaped (and in JSON,
-// bytes that are not UTF-8 replaced), so that no peer can forge a line by the name it chooses. Any
+// The keys and their order are stable, times are UTC. Control characters, those of C1 among them,
+// and the separators of lines that Unicode has are escaped (\u009b), bytes that are not UTF-8 as
+// well (\x9b; in JSON replaced), so that no peer can forge a line by the name it chooses. Any
 // thread may write; lines do not mix. A reader of stdout that stalls stalls the writing thread:
 // that is what a pipe does.
 #pragma once

@@ -22,11 +22,6 @@ HttpLaterHandler at_once(HttpHandler handler) {
     };
 }
 
-HttpResponse refusal_of(const HttpRequest& request, unsigned status, std::string_view sentence) {
-    return request.path.starts_with("/api/") ? http_problem(status, sentence)
-                                             : HttpResponse::text(status, sentence);
-}
-
 }  // namespace
 
 std::string_view HttpRequest::header(std::string_view name) const {
@@ -91,7 +86,7 @@ bool Router::may_ask(const HttpRequest& request) const {
     if (token_.empty() || std::ranges::count(open_, request.path) != 0) return true;
     constexpr std::string_view kScheme = "Bearer ";
     std::string_view given = request.header("Authorization");
-    if (!given.starts_with(kScheme)) return false;
+    if (!equal_in_any_case(given.substr(0, kScheme.size()), kScheme)) return false;
     given.remove_prefix(kScheme.size());
     if (given.size() != token_.size()) return false;
     // Takes the same time wherever the difference is.
@@ -119,7 +114,8 @@ std::vector<std::string> Router::paths() const {
 
 void Router::answer(const HttpRequest& request, const HttpReplyPtr& reply) const {
     if (!may_ask(request)) {
-        auto refusal = refusal_of(request, 401, "This needs the token of the config: admin.token.");
+        auto refusal =
+            http_refusal(request, 401, "This needs the token of the config: admin.token.");
         refusal.headers.emplace_back("WWW-Authenticate", "Bearer");
         return reply->send(std::move(refusal));
     }
@@ -128,7 +124,7 @@ void Router::answer(const HttpRequest& request, const HttpReplyPtr& reply) const
     }
     const Entry* entry = find(request.path);
     if (entry == nullptr) {
-        return reply->send(refusal_of(request, 404, "There is nothing at this path."));
+        return reply->send(http_refusal(request, 404, "There is nothing at this path."));
     }
     const std::string_view wanted = request.method == "HEAD" ? "GET" : request.method;
     std::string allowed;
@@ -137,7 +133,7 @@ void Router::answer(const HttpRequest& request, const HttpReplyPtr& reply) const
         if (!allowed.empty()) allowed += ", ";
         allowed += method == "GET" ? "GET, HEAD" : method;
     }
-    auto refusal = refusal_of(request, 405, "This path takes only " + allowed + ".");
+    auto refusal = http_refusal(request, 405, "This path takes only " + allowed + ".");
     refusal.headers.emplace_back("Allow", allowed);
     reply->send(std::move(refusal));
 }
@@ -146,7 +142,8 @@ void Router::handle(const HttpRequest& request, const HttpReplyPtr& reply) const
     try {
         answer(request, reply);
     } catch (const std::exception& failure) {
-        reply->send(refusal_of(request, 500, std::string("The server failed: ") + failure.what()));
+        reply->send(
+            http_refusal(request, 500, std::string("The server failed: ") + failure.what()));
     }
 }
 

@@ -15,6 +15,7 @@
 #include "server/config.h"
 #include "server/config_diff.h"
 #include "server/config_faults.h"
+#include "server/descriptor_limit.h"
 #include "server/exporter.h"
 #include "server/gateway.h"
 #include "server/http_server.h"
@@ -161,6 +162,7 @@ int Server::run(const std::vector<ConfigFault>& warnings) {
     log_.info("trestle {} (commit {}), config {}", program_version(), program_commit(),
               config_.file);
     for (const auto& warning : warnings) log_.warn("{}: {}", warning.path, warning.message);
+    if (const auto few = too_few_descriptors(config_); !few.empty()) log_.warn("{}", few);
     add_metrics();
     if (!open_admin()) return 1;
     gateway_.emplace(config_, plugins_, *sink_, metrics_);

@@ -10,11 +10,11 @@ namespace {
 
 /// "localhost:8080" -> "localhost", "[::1]:8080" -> "::1".
 std::string_view host_of(std::string_view authority) {
-    if (authority.starts_with('[')) {
-        const size_t end = authority.find(']');
-        return end == std::string_view::npos ? "" : authority.substr(1, end - 1);
-    }
-    return authority.substr(0, authority.rfind(':'));
+    const size_t bracket = authority.find(']');  // colons before it belong to the address
+    const size_t colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
+    const std::string_view host = authority.substr(0, colon);
+    const bool in_brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
+    return in_brackets ? host.substr(1, host.size() - 2) : host;
 }
 
 bool names_this_machine(std::string_view host) {
@@ -32,17 +32,22 @@ std::string_view authority_of(std::string_view origin) {
 }  // namespace
 
 std::optional<HttpResponse> refuse_foreign_page(const HttpRequest& request, bool names_matter) {
-    if (!request.path.starts_with("/api/")) return std::nullopt;
+    const bool is_api = request.path.starts_with("/api/");
+    if (!is_api && request.path != "/metrics") return std::nullopt;
     const std::string_view host = request.header("Host");
     const std::string_view origin = request.header("Origin");
-    if (!origin.empty() && authority_of(origin) != host) {
-        return http_problem(403, "Pages of other origins may not use this API.");
+    // Browsers tell the latter also of what has no Origin: images, links, forms that are fetched.
+    const std::string_view site = request.header("Sec-Fetch-Site");
+    const bool is_foreign = (!origin.empty() && authority_of(origin) != host) ||
+                            site == "cross-site" || site == "same-site";
+    if (is_api && is_foreign) {
+        return http_refusal(request, 403, "Pages of other origins may not use this API.");
     }
     if (names_matter && !host.empty() && !names_this_machine(host_of(host))) {
-        return http_problem(
-            403,
-            "Ask by an address or as localhost, or set admin.token: without a token the API "
-            "answers to no other name.");
+        return http_refusal(
+            request, 403,
+            "Ask by an address or as localhost, or set admin.token: without a token nothing is "
+            "told to who asks by another name.");
     }
     return std::nullopt;
 }

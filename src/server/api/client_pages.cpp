@@ -37,8 +37,11 @@ ShardPage<SessionItem> page_of(HubShard& shard, const SessionsWanted& wanted) {
     ShardPage<SessionItem> page;
     size_t visited = 0;
     shard.sessions().walk(wanted.after, [&](const SessionTable::Entry& entry) {
-        if (is_wanted(entry, wanted)) page.items.push_back(item_of(entry, shard));
-        if (++visited < kMostSessionsVisited && page.items.size() < wanted.limit) return true;
+        if (is_wanted(entry, wanted)) {
+            const auto& item = page.items.emplace_back(item_of(entry, shard));
+            page.bytes += item.key.size() + item.connection.user.size();
+        }
+        if (++visited < kMostSessionsVisited && !page.is_full(wanted.limit)) return true;
         page.reached = entry.session().client_id();
         return false;
     });

@@ -28,19 +28,34 @@ void put_payload(ordered_json& out, std::string_view payload, size_t size) {
     out["truncated"] = payload.size() < size;
 }
 
-ordered_json properties_json(std::string_view properties) {
-    ordered_json out = ordered_json::object();
-    const ApplicationProperties all(properties);
-    if (const auto format = all.payload_format()) out["payload_format"] = *format;
-    if (const auto type = all.content_type()) out["content_type"] = *type;
-    if (const auto topic = all.response_topic()) out["response_topic"] = *topic;
-    if (const auto data = all.correlation_data()) out["correlation_data"] = encode_base64(*data);
+std::string_view properties_shown(std::string_view properties) {
+    size_t shown = 0;
+    size_t user_properties = 0;
+    for (const auto& property : ApplicationProperties(properties)) {
+        const auto end =
+            static_cast<size_t>(property.value.data() + property.value.size() - properties.data());
+        if (property.id == ApplicationPropertyId::user_property) ++user_properties;
+        if (end > kMostPropertyBytesShown || user_properties > kMostUserPropertiesShown) break;
+        shown = end;
+    }
+    return properties.substr(0, shown);
+}
+
+void put_properties(ordered_json& out, std::string_view shown, size_t size) {
+    ordered_json& properties = out["properties"] = ordered_json::object();
+    const ApplicationProperties all(shown);
+    if (const auto format = all.payload_format()) properties["payload_format"] = *format;
+    if (const auto type = all.content_type()) properties["content_type"] = *type;
+    if (const auto topic = all.response_topic()) properties["response_topic"] = *topic;
+    if (const auto data = all.correlation_data()) {
+        properties["correlation_data"] = encode_base64(*data);
+    }
     ordered_json user = ordered_json::array();
     all.for_each_user_property([&](std::string_view name, std::string_view value) {
         user.push_back(ordered_json::array({name, value}));
     });
-    if (!user.empty()) out["user"] = std::move(user);
-    return out;
+    if (!user.empty()) properties["user"] = std::move(user);
+    out["properties_truncated"] = shown.size() < size;
 }
 
 bool read_body(std::string_view text, nlohmann::json& body) {

@@ -19,9 +19,16 @@ void put_payload(nlohmann::ordered_json& out, std::string_view payload, size_t s
 /// As much of a payload as is shown: whole characters when it is text.
 std::string_view payload_shown(std::string_view payload);
 
-/// MQTT 5 properties in wire form as an object: `content_type`, `response_topic`,
-/// `correlation_data` (base64), `payload_format`, `user` (a list of pairs).
-nlohmann::ordered_json properties_json(std::string_view properties);
+/// Properties in wire form, as much of them as a list or the tail shows. A publisher may send
+/// millions of them: each becomes a value of its own.
+inline constexpr size_t kMostPropertyBytesShown = 4096;
+inline constexpr size_t kMostUserPropertiesShown = 32;
+std::string_view properties_shown(std::string_view properties);
+
+/// Sets `properties`, an object with `content_type`, `response_topic`, `correlation_data` (base64),
+/// `payload_format`, `user` (a list of pairs), and `properties_truncated`. `shown` may be a
+/// beginning only of what has `size` bytes in wire form.
+void put_properties(nlohmann::ordered_json& out, std::string_view shown, size_t size);
 
 /// The body of a request. False: not JSON, or of more levels than anybody needs: what is nested by
 /// the thousand would use up the stack of whoever copies or writes it.

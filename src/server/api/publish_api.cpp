@@ -25,6 +25,8 @@ const char* word_of(Outcome outcome) {
             return "accepted";
         case Outcome::no_subscriber:
             return "no_subscriber";
+        case Outcome::no_receiver:
+            return "no_receiver";
         case Outcome::not_retained:
             return "not_retained";
         case Outcome::dead_lettered:
@@ -33,9 +35,10 @@ const char* word_of(Outcome outcome) {
             return "timed_out";
         case Outcome::queue_full:
             return "queue_full";
-        default:
-            return "given_up";
+        case Outcome::given_up:
+            break;
     }
+    return "given_up";
 }
 
 std::string take_topic(const json& body, std::string& topic) {

@@ -9,6 +9,7 @@
 #include "server/api/api_host.h"
 #include "server/api/message_json.h"
 #include "server/api/query.h"
+#include "server/api/shard_pages.h"
 #include "server/gateway.h"
 #include "server/http_answer.h"
 
@@ -34,11 +35,25 @@ ordered_json json_of(const MessageView& message, uint64_t now_ms, Gateway& gatew
     out["expires_s"] = message.expires_at_ms == kNeverExpires
                            ? ordered_json()
                            : ordered_json((message.expires_at_ms - now_ms) / 1000);
-    out["properties"] = properties_json(message.properties);
+    const std::string_view properties = properties_shown(message.properties);
+    put_properties(out, properties, message.properties.size());
     return out;
 }
 
+size_t bytes_shown(const MessageView& message) {
+    return message.topic.size() + payload_shown(message.payload).size() +
+           properties_shown(message.properties).size();
+}
+
 // The cursor is the store's place behind a letter: places may be empty texts.
+std::string take_after(Query& query) {
+    std::string after = query.text("after");
+    if (!after.empty() && after[0] != '@') {
+        query.refuse("after", "the \"next\" of the answer before");
+    }
+    return after;
+}
+
 RetainedCursor cursor_from(const std::string& filter, const std::string& after) {
     RetainedCursor cursor;
     cursor.filter = filter;
@@ -54,12 +69,9 @@ ordered_json next_of(const RetainedCursor& cursor) {
 HttpResponse browse(ApiHost& host, const HttpRequest& request) {
     Query query(request.query);
     const std::string filter = query.optional_text("filter").value_or("#");
-    const std::string after = query.text("after");
+    const std::string after = take_after(query);
     const size_t limit = query.number("limit", 1, kLargestPage, 100);
     if (!is_valid_topic_filter(filter)) query.refuse("filter", "a topic filter");
-    if (!after.empty() && after[0] != '@') {
-        query.refuse("after", "the \"next\" of the page before");
-    }
     if (auto fault = query.fault()) return std::move(*fault);
     RetainedCursor cursor = cursor_from(filter, after);
     std::vector<MessagePtr> found;
@@ -69,7 +81,15 @@ HttpResponse browse(ApiHost& host, const HttpRequest& request) {
         store.collect(cursor, limit - found.size(), now, found);
     }
     ordered_json items = ordered_json::array();
-    for (const auto& one : found) items.push_back(json_of(one->view(), now, *host.gateway()));
+    size_t bytes = 0;
+    for (const auto& one : found) {
+        items.push_back(json_of(one->view(), now, *host.gateway()));
+        bytes += bytes_shown(one->view());
+        if (bytes < kMostPageBytes || one == found.back()) continue;
+        cursor.after = one->view().topic;
+        cursor.done = false;
+        break;
+    }
     return json_response({{"items", std::move(items)}, {"next", next_of(cursor)}});
 }
 
@@ -77,14 +97,16 @@ HttpResponse remove(ApiHost& host, const HttpRequest& request) {
     Query query(request.query);
     const auto topic = query.optional_text("topic");
     const auto filter = query.optional_text("filter");
+    const std::string after = take_after(query);
     if (topic.has_value() == filter.has_value()) query.refuse("topic", "either it, or filter");
     if (topic && !is_valid_topic_name(*topic)) {
         query.refuse("topic", "a topic name, without wildcards");
     }
     if (filter && !is_valid_topic_filter(*filter)) query.refuse("filter", "a topic filter");
+    if (topic && !after.empty()) query.refuse("after", "it with filter only");
     if (auto fault = query.fault()) return std::move(*fault);
     auto& store = host.gateway()->hub().retained();
-    RetainedCursor cursor = cursor_from(topic ? *topic : *filter, "");
+    RetainedCursor cursor = cursor_from(topic ? *topic : *filter, after);
     std::vector<MessagePtr> found;
     for (size_t i = 0; i < kMostPortions && !cursor.done && found.size() < kMostDeleted; ++i) {
         store.collect(cursor, kMostDeleted - found.size(), steady_ms(), found);
@@ -98,7 +120,7 @@ HttpResponse remove(ApiHost& host, const HttpRequest& request) {
         return http_problem(404, "There is no retained message on \"" + *topic + "\".");
     }
     Log(host.log_sink(), "admin").info("deleted {} retained messages", found.size());
-    return json_response({{"deleted", found.size()}, {"more", !cursor.done}});
+    return json_response({{"deleted", found.size()}, {"next", next_of(cursor)}});
 }
 
 HttpResponse levels(ApiHost& host, const HttpRequest& request) {
@@ -110,8 +132,11 @@ HttpResponse levels(ApiHost& host, const HttpRequest& request) {
     const uint64_t now = steady_ms();
     const auto found = host.gateway()->hub().retained().levels_below(below, after, limit, now);
     ordered_json items = ordered_json::array();
+    size_t bytes = 0;
     for (const auto& level : found) {
+        if (bytes >= kMostPageBytes) break;
         const std::string topic = below ? *below + "/" + level.name : level.name;
+        bytes += topic.size() + (level.message ? bytes_shown(level.message->view()) : 0);
         items.push_back(
             {{"level", level.name},
              {"topic", topic},
@@ -119,9 +144,11 @@ HttpResponse levels(ApiHost& host, const HttpRequest& request) {
              {"message", level.message ? json_of(level.message->view(), now, *host.gateway())
                                        : ordered_json()}});
     }
-    const bool is_full = found.size() == limit;
-    return json_response({{"items", std::move(items)},
-                          {"next", is_full ? ordered_json(found.back().name) : ordered_json()}});
+    const size_t shown = items.size();
+    const bool is_last = shown == found.size() && shown < limit;
+    return json_response(
+        {{"items", std::move(items)},
+         {"next", is_last ? ordered_json() : ordered_json(found[shown - 1].name)}});
 }
 
 }  // namespace

@@ -13,13 +13,22 @@
 
 namespace trestle {
 
+/// Bytes of the names and contents in one page, or in one shard's part of it; one item may go
+/// beyond. Peers choose names, and a thousand long ones would be a great answer.
+inline constexpr size_t kMostPageBytes = 1024 * 1024;
+
 /// What one shard gives.
 template <class Item>
 struct ShardPage {
     using Key = decltype(Item::key);
     std::vector<Item> items;
+    size_t bytes = 0;  // of their names
     /// The last one that was looked at; nothing: there are no more.
     std::optional<Key> reached;
+
+    [[nodiscard]] bool is_full(size_t limit) const {
+        return items.size() >= limit || bytes >= kMostPageBytes;
+    }
 };
 
 template <class Item>

@@ -58,6 +58,7 @@ void StatsApi::sample() {
     if (seconds > 0) {
         Point point;
         point.time_ms = now.time_ms;
+        point.steady_ms = now.steady_ms;
         point.lag_s = now.loop_lag_s;
         for (const auto& [name, figures] : now.endpoints) {
             const EndpointFigures& before = last_.endpoints[name];
@@ -118,12 +119,15 @@ HttpResponse StatsApi::stats() {
 
 HttpResponse StatsApi::history(const HttpRequest& request) const {
     Query query(request.query);
-    const size_t since = query.number("since", 0, SIZE_MAX, 0);
+    auto since = static_cast<int64_t>(query.number("since", 0, INT64_MAX, 0));
     if (auto fault = query.fault()) return std::move(*fault);
+    // Ahead of all that there is: from before the machine, and with it the clock, began anew.
+    if (!points_.empty() && since > points_.back().steady_ms) since = 0;
     ordered_json points = ordered_json::array();
     for (const Point& p : points_) {
-        if (static_cast<size_t>(p.time_ms) <= since) continue;
+        if (p.steady_ms <= since) continue;
         points.push_back({{"time_ms", p.time_ms},
+                          {"steady_ms", p.steady_ms},
                           {"received", p.received},
                           {"sent", p.sent},
                           {"dropped", drop_rates_of(p.dropped)},

@@ -25,7 +25,7 @@ class StatsApi {
  private:
     /// What happened in one interval.
     struct Point {
-        int64_t time_ms = 0;
+        int64_t time_ms = 0, steady_ms = 0;
         double received = 0, sent = 0;  // per second
         std::array<double, kDropReasons> dropped{};
         double p50_s = -1, p99_s = -1, lag_s = 0;

@@ -43,8 +43,9 @@ bool take_from(const Session& session, const Wanted& wanted, size_t& visited,
         const auto& [filter, options] = *at;
         if (wanted.topic.empty() || filter_matches(parts_of(filter).second, wanted.topic)) {
             page.items.push_back({{session.client_id(), filter}, options});
+            page.bytes += session.client_id().size() + filter.size();
         }
-        if (++visited >= kMostVisited || page.items.size() >= wanted.limit) {
+        if (++visited >= kMostVisited || page.is_full(wanted.limit)) {
             page.reached = {session.client_id(), filter};
             return false;
         }

@@ -16,6 +16,12 @@ namespace trestle {
 namespace {
 
 constexpr auto kStatusInterval = std::chrono::seconds(1);
+constexpr uint64_t kOneMessage = 1000;  // so that a rate per second adds up by the millisecond
+
+/// Messages of a window, rounded up.
+uint32_t share_of_window(uint64_t rate) {
+    return static_cast<uint32_t>((rate * Tap::kWindowMs + 999) / 1000);
+}
 
 int64_t wall_ms() {
     return std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -38,7 +44,7 @@ ordered_json json_of(const TailItem& item, Gateway& gateway) {
     out["retain"] = item.retain;
     out["endpoint"] = gateway.name_of(item.origin);
     out["client_id"] = item.client_id;
-    out["properties"] = properties_json(item.properties);
+    put_properties(out, item.properties, item.properties_size);
     return out;
 }
 
@@ -46,18 +52,38 @@ ordered_json json_of(const TailItem& item, Gateway& gateway) {
 
 TailTap::TailTap(std::string filter, uint32_t rate, size_t shards, boost::asio::io_context& io,
                  std::function<void()> ready)
-    : Tap(std::move(filter), std::max<uint32_t>(1, rate * kWindowMs / 1000), shards),
+    : Tap(std::move(filter), share_of_window(rate), shards),
+      rate_(rate),
       io_(io),
       ready_(std::make_shared<std::function<void()>>(std::move(ready))) {}
 
-void TailTap::show(ShardIndex shard, const MessageView& message, const Publisher& from) {
+bool TailTap::may_show(uint64_t now_ms) {
+    if (now_ms > allowed_at_ms_) {  // shards' clocks differ by a turn
+        // What a window brings, and the part of a message that the one before has left over.
+        const uint64_t most = rate_ * kWindowMs + kOneMessage;
+        allowed_ = std::min(most, allowed_ + (now_ms - allowed_at_ms_) * rate_);
+        allowed_at_ms_ = now_ms;
+    }
+    if (allowed_ < kOneMessage) return false;
+    allowed_ -= kOneMessage;
+    return true;
+}
+
+void TailTap::show(ShardIndex shard, uint64_t now_ms, const MessageView& message,
+                   const Publisher& from) {
     const std::lock_guard guard(mutex_);
     if (is_closed_) return;
-    if (waiting_.size() >= kMostWaiting) return skip(shard);
-    waiting_.push_back({wall_ms(), std::string(message.topic),
-                        std::string(payload_shown(message.payload)),
-                        std::string(message.properties), from.client_id, message.payload.size(),
-                        message.origin, message.qos, message.retain});
+    if (waiting_.size() >= kMostWaiting || waiting_bytes_ >= kMostWaitingBytes ||
+        !may_show(now_ms)) {
+        return skip(shard);
+    }
+    const std::string_view payload = payload_shown(message.payload);
+    const std::string_view properties = properties_shown(message.properties);
+    waiting_bytes_ +=
+        message.topic.size() + payload.size() + properties.size() + from.client_id.size();
+    waiting_.push_back({wall_ms(), std::string(message.topic), std::string(payload),
+                        std::string(properties), from.client_id, message.payload.size(),
+                        message.properties.size(), message.origin, message.qos, message.retain});
     if (waiting_.size() > 1) return;
     boost::asio::post(io_, [ready = std::weak_ptr(ready_)] {
         if (const auto kept = ready.lock(); kept && *kept) (*kept)();
@@ -66,6 +92,7 @@ void TailTap::show(ShardIndex shard, const MessageView& message, const Publisher
 
 std::vector<TailItem> TailTap::take() {
     const std::lock_guard guard(mutex_);
+    waiting_bytes_ = 0;
     return std::exchange(waiting_, {});
 }
 

@@ -187,10 +187,10 @@ TEST_F(CommandLine, ExplainKey) {
     EXPECT_EQ(run({"explain", "--config", "c.json", "--zmq", "raw", "k", "topic"}), kWrongUse);
 }
 
-// Answers one connection with the text given, or with nothing at all.
-class OneAnswer {
+// Answers so many connections with the text given, or with nothing at all.
+class SameAnswer {
  public:
-    explicit OneAnswer(std::string answer) : answer_(std::move(answer)) {
+    explicit SameAnswer(std::string answer, int times = 1) : answer_(std::move(answer)) {
         listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
         sockaddr_in address{};
         address.sin_family = AF_INET;
@@ -200,33 +200,35 @@ class OneAnswer {
         ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
         port_ = ntohs(address.sin_port);
         ::listen(listener_, 1);
-        thread_ = std::thread([this] {
-            const int peer = ::accept(listener_, nullptr, nullptr);
-            if (peer < 0) return;
-            char buffer[1024];
-            const ssize_t got = ::recv(peer, buffer, sizeof buffer, 0);
-            request_.assign(buffer, got > 0 ? static_cast<size_t>(got) : 0);
-            if (!answer_.empty()) {
-                (void)!::write(peer, answer_.data(), answer_.size());
-            } else {
-                (void)::recv(peer, buffer, sizeof buffer, 0);  // until the other side gives up
+        thread_ = std::thread([this, times] {
+            for (int i = 0; i < times; ++i) {
+                const int peer = ::accept(listener_, nullptr, nullptr);
+                if (peer < 0) return;
+                answer_to(peer);
+                ::close(peer);
             }
-            ::close(peer);
         });
     }
-    OneAnswer(const OneAnswer&) = delete;
-    OneAnswer& operator=(const OneAnswer&) = delete;
-    ~OneAnswer() {
+    SameAnswer(const SameAnswer&) = delete;
+    SameAnswer& operator=(const SameAnswer&) = delete;
+    ~SameAnswer() {
         ::shutdown(listener_, SHUT_RDWR);
         thread_.join();
         ::close(listener_);
     }
     [[nodiscard]] int port() const { return port_; }
-    /// After the command has ended.
-    [[nodiscard]] const std::string& request() const { return request_; }
 
  private:
-    std::string answer_, request_;
+    void answer_to(int peer) {
+        char buffer[1024];
+        (void)::recv(peer, buffer, sizeof buffer, 0);
+        if (!answer_.empty()) {
+            (void)!::write(peer, answer_.data(), answer_.size());
+        } else {
+            (void)::recv(peer, buffer, sizeof buffer, 0);  // until the other side gives up
+        }
+    }
+    std::string answer_;
     int listener_ = -1;
     int port_ = 0;
     std::thread thread_;
@@ -234,7 +236,7 @@ class OneAnswer {
 
 TEST_F(CommandLine, Health) {
     auto ask = [&](const std::string& answer) {
-        OneAnswer server(answer);
+        SameAnswer server(answer);
         write("c.json", R"({"endpoints": {"x": {"plugin": "not-even-there"}},
                             "admin": {"listen": "http://127.0.0.1:)" +
                             std::to_string(server.port()) + "\"}}");
@@ -256,6 +258,23 @@ TEST_F(CommandLine, Health) {
     EXPECT_EQ(run({"health", "--config", "c.json", "--set", "admin.listen=http://127.0.0.1:1"}),
               kFailed);
     EXPECT_NE(err_.str().find("refused"), std::string::npos) << err_.str();
+}
+
+TEST_F(CommandLine, TopTellsInASentenceThatAnAnswerIsOdd) {
+    for (const std::string odd : {"{}", R"({"endpoints": [1], "routes": {}})",
+                                  R"({"endpoints": {"a": null}, "routes": {}})",
+                                  R"({"endpoints": {"a": {"not_ready": null}}, "routes": {}})",
+                                  R"({"endpoints": {}, "routes": {"r": {"waits": ["x"]}}})",
+                                  R"({"version": 3, "endpoints": {}, "routes": {}})"}) {
+        SameAnswer server("HTTP/1.1 200 OK\r\n\r\n" + odd, 2);
+        const std::string listen = "http://127.0.0.1:" + std::to_string(server.port());
+        write("c.json", R"({"endpoints": {}, "admin": {"listen": ")" + listen + "\"}}");
+        EXPECT_EQ(run({"top", "--config", "c.json", "--count", "1", "--interval", "0.1"}), kFailed)
+            << odd;
+        EXPECT_EQ(err_.str(), "trestle top: " + listen +
+                                  ": the answer is not what a gateway of this version gives\n")
+            << odd;
+    }
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ using testing::IsEmpty;
 
 struct FakeTap final : Tap {
     using Tap::Tap;
-    void show(ShardIndex, const MessageView& seen, const Publisher&) override {
+    void show(ShardIndex, uint64_t, const MessageView& seen, const Publisher&) override {
         topics.emplace_back(seen.topic);
     }
     std::vector<std::string> topics;

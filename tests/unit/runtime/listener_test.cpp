@@ -1,8 +1,10 @@
 // Listeners: the kinds of addresses, what stands in the way, and what is said then.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <cstdio>
 #include <fstream>
 #include <thread>
@@ -151,6 +153,65 @@ TEST_F(Listening, AUnixPathThatCannotBeIsNamed) {
     uri.is_local = true;
     uri.path = "/" + std::string(200, 'x');
     on([&] { EXPECT_THROW(listen(pool_[0], uri, nullptr), std::runtime_error); });
+}
+
+/// Counts lines.
+class CountingLog final : public LogSink {
+ public:
+    void write(LogLevel level, std::string_view, std::string_view message) override {
+        EXPECT_EQ(level, LogLevel::warn);
+        EXPECT_NE(message.find("descriptors are in use"), std::string_view::npos) << message;
+        ++lines;
+    }
+    std::atomic<int> lines{0};
+};
+
+/// Lets the process have so few descriptors, as long as it lives.
+class FewDescriptors {
+ public:
+    explicit FewDescriptors(rlim_t most) {
+        ::getrlimit(RLIMIT_NOFILE, &before_);
+        const rlimit few{most, before_.rlim_max};
+        EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+    }
+    ~FewDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+    FewDescriptors(const FewDescriptors&) = delete;
+
+ private:
+    rlimit before_{};
+};
+
+TEST_F(Listening, SomeDescriptorsAreKeptFromClients) {
+    const FewDescriptors few(64);
+    CountingLog sink;
+    std::vector<Peer> kept;
+    on([&] {
+        listener_ = listen(
+            pool_[0], *parse_uri("mqtt://127.0.0.1:0").uri,
+            [&](Accepted accepted) {
+                EXPECT_TRUE(kept.emplace_back(accepted.release()).write("!"));
+            },
+            Log(sink, "devices"));
+    });
+    std::vector<Peer> peers;
+    const auto is_accepted = [&] {
+        peers.push_back(Peer::tcp(AF_INET, listener_->port()));
+        EXPECT_TRUE(peers.back().connected());
+        return peers.back().read(1) == "!";
+    };
+    while (is_accepted()) {
+    }
+    std::vector<Peer> others;
+    for (int i = 0; i < 7; ++i) {
+        EXPECT_TRUE(others.emplace_back(::dup(STDERR_FILENO)).connected()) << "nothing is kept";
+    }
+    others.clear();
+    EXPECT_FALSE(is_accepted());
+    EXPECT_EQ(sink.lines, 1) << "of two that were refused";
+    peers.erase(peers.begin(), peers.begin() + 4);
+    on([&] { kept.clear(); });
+    EXPECT_TRUE(is_accepted()) << "others have left";
+    on([&] { kept.clear(); });
 }
 
 // The first connection after a silence must have all of its time to say CONNECT.

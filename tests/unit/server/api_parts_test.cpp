@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "core/properties.h"
 #include "server/api/admin_guard.h"
 #include "server/api/figures.h"
 #include "server/api/message_json.h"
@@ -136,13 +137,40 @@ TEST(MessageJson, ShowsTextAsTextAndBytesAsBase64) {
     EXPECT_EQ(shown(cut)["truncated"], true);
 }
 
+TEST(MessageJson, ShowsABeginningOfTheProperties) {
+    std::string few;
+    ApplicationPropertiesWriter writer(few);
+    ASSERT_TRUE(writer.content_type("text/plain"));
+    for (size_t i = 0; i < kMostUserPropertiesShown; ++i) {
+        ASSERT_TRUE(writer.user_property("name", std::to_string(i)));
+    }
+    EXPECT_EQ(properties_shown(few), few);
+    EXPECT_EQ(properties_shown(""), "");
+    std::string more = few;
+    ASSERT_TRUE(ApplicationPropertiesWriter(more).user_property("one", "more"));
+    EXPECT_EQ(properties_shown(more), few);
+    std::string large;
+    ASSERT_TRUE(ApplicationPropertiesWriter(large).user_property("a", "b"));
+    const std::string small = large;
+    ASSERT_TRUE(ApplicationPropertiesWriter(large).user_property("c", std::string(60'000, 'x')));
+    EXPECT_EQ(properties_shown(large), small);
+    nlohmann::ordered_json out;
+    put_properties(out, properties_shown(large), large.size());
+    EXPECT_EQ(out, json::parse(R"({"properties": {"user": [["a", "b"]]},
+                                   "properties_truncated": true})"));
+    put_properties(out, small, small.size());
+    EXPECT_EQ(out["properties_truncated"], false);
+}
+
 std::optional<HttpResponse> guarded(std::string_view host, std::string_view origin,
-                                    bool names_matter, std::string_view path = "/api/v1/stats") {
+                                    bool names_matter, std::string_view path = "/api/v1/stats",
+                                    std::string_view site = "") {
     HttpRequest request;
     request.method = "GET";
     request.path = path;
     if (!host.empty()) request.headers.emplace_back("Host", host);
     if (!origin.empty()) request.headers.emplace_back("Origin", origin);
+    if (!site.empty()) request.headers.emplace_back("Sec-Fetch-Site", site);
     return refuse_foreign_page(request, names_matter);
 }
 
@@ -161,7 +189,29 @@ TEST(AdminGuard, RefusesPagesFromElsewhere) {
     EXPECT_EQ(guarded("evil.example:8080", "", true)->status, 403u) << "DNS rebinding";
     EXPECT_EQ(guarded("localhost.evil.example", "", true)->status, 403u);
     EXPECT_FALSE(guarded("gateway.example", "", false)) << "a token is asked for";
-    EXPECT_FALSE(guarded("prometheus.example", "", true, "/metrics"));
+    EXPECT_EQ(guarded("[::1].evil.example", "", true)->status, 403u);
+    EXPECT_EQ(guarded("[::1].evil.example:8080", "", true)->status, 403u);
+    EXPECT_EQ(guarded("[::1", "", true)->status, 403u);
+    EXPECT_EQ(guarded("evil.example", "", true, "/metrics")->status, 403u);
+    EXPECT_FALSE(guarded("prometheus.example", "", false, "/metrics"));
+    for (const char* open : {"/healthz", "/readyz", "/", "/app.js"}) {
+        EXPECT_FALSE(guarded("evil.example", "", true, open)) << open;
+    }
+}
+
+// An image or a script of another page brings no Origin.
+TEST(AdminGuard, RefusesWhatPagesFromElsewhereEmbed) {
+    for (const bool has_no_token : {true, false}) {
+        const auto site = [&](std::string_view word, std::string_view path = "/api/v1/tail") {
+            return guarded("127.0.0.1:8080", "", has_no_token, path, word);
+        };
+        EXPECT_EQ(site("cross-site")->status, 403u);
+        EXPECT_EQ(site("same-site")->status, 403u) << "another port of this machine";
+        EXPECT_FALSE(site("same-origin"));
+        EXPECT_FALSE(site("none")) << "typed in by a person";
+        EXPECT_FALSE(site("cross-site", "/healthz"));
+        EXPECT_FALSE(site("cross-site", "/")) << "a link to the dashboard";
+    }
 }
 
 }  // namespace

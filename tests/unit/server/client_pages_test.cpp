@@ -65,6 +65,26 @@ TEST_F(ClientPages, CostTheirLengthWhereverTheyBegin) {
     EXPECT_EQ(next, kSessions);
 }
 
+TEST_F(ClientPages, AreBoundedByBytesAsWell) {
+    constexpr size_t kLongNames = 100;
+    constexpr size_t kLength = 60'000;
+    for (size_t i = 0; i < kLongNames; ++i) {
+        world_[0].sessions().create("d" + name(i) + std::string(kLength, 'x'), holders_[0], limits_,
+                                    books_.ledger);
+    }
+    SessionsWanted wanted;
+    wanted.limit = 1000;
+    wanted.after = name(kSessions);
+    size_t found = 0;
+    do {
+        const auto got = page(wanted);
+        EXPECT_LE(got.items.size(), kMostPageBytes / kLength + 1);
+        found += got.items.size();
+        wanted.after = got.next.value_or("");
+    } while (!wanted.after.empty());
+    EXPECT_EQ(found, kLongNames);
+}
+
 TEST_F(ClientPages, ASearchIsDoneInPortions) {
     SessionsWanted wanted;
     wanted.limit = 100;

@@ -125,6 +125,37 @@ TEST_F(HttpServerTest, MalformedRequestsGetASentenceAndAreClosed) {
     EXPECT_THAT(ask(get("/hello")), EndsWith("hi\n"));
 }
 
+TEST_F(HttpServerTest, WhoAsksBeforeItsBodyIsToldToGoOn) {
+    start();
+    const std::string head = "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-Continue\r\n";
+    Peer peer(port_);
+    peer.send(head + "Content-Length: 4\r\n\r\n");
+    EXPECT_EQ(peer.answer(), "HTTP/1.1 100 Continue\r\n\r\n");
+    peer.send("body");
+    EXPECT_THAT(peer.answer(), AllOf(StartsWith("HTTP/1.1 200 "), EndsWith("body\n")));
+    peer.send(head + "\r\n");
+    EXPECT_THAT(peer.answer(), StartsWith("HTTP/1.1 200 ")) << "there is no body to wait for";
+    peer.send(head + "Content-Length: 200000\r\n\r\n");
+    EXPECT_THAT(peer.all(), StartsWith("HTTP/1.1 413 ")) << "nor one that would be taken";
+}
+
+TEST_F(HttpServerTest, TransferCodingsOtherThanChunkedAreRefusedAndWhatFollowsIsNoRequest) {
+    start();
+    for (const char* coding : {"gzip", "gzip, chunked", "chunked, gzip", "identity"}) {
+        Peer peer(port_);
+        peer.send("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: " + std::string(coding) +
+                  "\r\n\r\n" + get("/hello"));
+        const std::string answers = peer.all();
+        EXPECT_THAT(answers,
+                    testing::AnyOf(StartsWith("HTTP/1.1 501 "), StartsWith("HTTP/1.1 400 ")))
+            << coding;
+        EXPECT_EQ(answers.rfind("HTTP/1.1 "), 0u) << coding;
+    }
+    EXPECT_THAT(ask("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n\r\n"
+                    "4\r\nbody\r\n0\r\n\r\n"),
+                EndsWith("body\n"));
+}
+
 TEST_F(HttpServerTest, OversizedHeadersAndBodiesAreRefusedWithoutAReset) {
     start();
     Peer headers(port_);

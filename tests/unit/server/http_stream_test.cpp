@@ -105,6 +105,20 @@ TEST_F(HttpStreamTest, DropsAPeerThatDoesNotRead) {
     EXPECT_TRUE(eventually([this] { return closed_.load() && connections() == 0; }));
 }
 
+TEST_F(HttpStreamTest, OneLargeWriteIsNoBacklog) {
+    HttpLimits limits;
+    limits.max_stream_backlog = 64 * 1024;
+    begin(limits);
+    Peer peer(port_);
+    peer.send(get("/stream"));
+    ASSERT_TRUE(eventually([this] { return on_loop([this] { return stream_ != nullptr; }); }));
+    on_loop([this] {
+        EXPECT_TRUE(stream_->write(std::string(kLarge, 'x')));
+        stream_.reset();
+    });
+    EXPECT_GT(peer.all().size(), kLarge);
+}
+
 TEST_F(HttpStreamTest, AreBounded) {
     HttpLimits limits;
     limits.max_streams = 1;

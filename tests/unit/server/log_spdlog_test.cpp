@@ -41,8 +41,26 @@ TEST(SpdlogSink, TextCannotBeForgedByControlBytes) {
     Log(captured.sink, "dev\nices").warn("client {}", std::string_view("a\r\nb\x1b[31m\0\x7f", 11));
     const std::string line = captured.out.str();
     EXPECT_THAT(line,
-                testing::EndsWith(" warn  dev\\x0aices  client a\\x0d\\x0ab\\x1b[31m\\x00\\x7f\n"));
+                testing::EndsWith(
+                    " warn  dev\\u000aices  client a\\u000d\\u000ab\\u001b[31m\\u0000\\u007f\n"));
     EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 1);
+}
+
+// A terminal obeys C1 as it obeys ESC; some readers end lines at U+0085, U+2028 and U+2029.
+TEST(SpdlogSink, NorByThoseBeyondAscii) {
+    const std::string name = "a\u0085b\u009b31m\u2028\u2029\u00a0\u2027é";
+    Captured text(LogFormat::text);
+    Log(text.sink, "c").info("{}", name);
+    EXPECT_THAT(text.out.str(),
+                testing::EndsWith("  a\\u0085b\\u009b31m\\u2028\\u2029\u00a0\u2027é\n"));
+    Captured json(LogFormat::json);
+    Log(json.sink, "c").info("{}\x7f", name);
+    const std::string line = json.out.str();
+    EXPECT_THAT(line, testing::HasSubstr("a\\u0085b\\u009b31m\\u2028\\u2029\u00a0\u2027é\\u007f"));
+    EXPECT_EQ(nlohmann::json::parse(line)["message"], name + "\x7f");
+    Captured bytes(LogFormat::text);
+    Log(bytes.sink, "c").info("key {}31m", "\x9b");
+    EXPECT_THAT(bytes.out.str(), testing::EndsWith("  key \\x9b31m\n"));
 }
 
 TEST(SpdlogSink, JsonLinesHaveStableKeysInOrder) {

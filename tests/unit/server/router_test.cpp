@@ -3,16 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include "kept_reply.h"
+
 namespace trestle {
 namespace {
 
-struct KeptReply final : HttpReply {
-    void send(HttpResponse response) override { kept = std::move(response); }
-    std::unique_ptr<HttpStream> stream(std::string_view, std::function<void()>) override {
-        return nullptr;
-    }
-    HttpResponse kept;
-};
+using test::KeptReply;
 
 class RouterToken : public ::testing::Test {
  protected:
@@ -37,6 +33,8 @@ class RouterToken : public ::testing::Test {
 
 TEST_F(RouterToken, OpensWhatItShould) {
     EXPECT_EQ(status("/metrics", "Bearer secret"), 200u);
+    EXPECT_EQ(status("/metrics", "bearer secret"), 200u) << "schemes have no case";
+    EXPECT_EQ(status("/metrics", "BEARER secret"), 200u);
     EXPECT_EQ(status("/healthz", ""), 200u);
 }
 

@@ -9,22 +9,12 @@
 #include <memory>
 #include <string>
 
-#include "fake_host.h"
-#include "server/gateway.h"
-#include "server/plugin_loader.h"
+#include "core/subscriber.h"
+#include "running_host.h"
 #include "server/router.h"
 
 namespace trestle {
 namespace {
-
-class RunningHost final : public test::FakeHost {
- public:
-    Gateway* gateway() override { return &gateway_; }
-
- private:
-    PluginLoader plugins_{"."};
-    Gateway gateway_{config_, plugins_, log_, metrics_};
-};
 
 /// What a peer sees of its stream.
 struct Seen {
@@ -72,7 +62,7 @@ class TailTest : public testing::Test {
         return seen;
     }
 
-    RunningHost host_;
+    test::RunningHost host_;
     Router router_;
     TailApi tails_{router_, host_};
 };
@@ -103,6 +93,67 @@ TEST_F(TailTest, AStatusThatIsDueWhenItsReaderEndsIsHarmless) {
     EXPECT_EQ(tails_.open(), 0u);
     EXPECT_EQ(seen->streams, 0u);
     EXPECT_LE(seen->writes, 2u);
+}
+
+/// A tap whose messages nobody takes unless the test does.
+struct Tapped {
+    explicit Tapped(uint32_t rate, size_t shards = 1) : tap("#", rate, shards, io, [] {}) {}
+    void pass(const MessageView& message, uint64_t now_ms = 1000, ShardIndex shard = 0) {
+        tap.pass(shard, now_ms, message, from);
+    }
+    boost::asio::io_context io;
+    Publisher from;
+    TailTap tap;
+};
+
+TEST(TailTap, ShowsAsManyASecondAsItWasAskedForOnAllShardsTogether) {
+    constexpr size_t kShards = 4;
+    constexpr uint64_t kSeconds = 20;
+    MessageView message;
+    message.topic = "a/b";
+    for (const uint32_t rate : {1u, 10u, 19u, 100u, 1000u}) {
+        Tapped tapped(rate, kShards);
+        size_t shown = 0;
+        for (uint64_t ms = 0; ms < kSeconds * 1000; ++ms) {
+            for (ShardIndex shard = 0; shard < kShards; ++shard) {
+                tapped.pass(message, 1'000'000 + ms, shard);
+            }
+            shown += tapped.tap.take().size();
+        }
+        EXPECT_EQ(shown + tapped.tap.skipped(), kShards * kSeconds * 1000) << rate;
+        EXPECT_LE(shown, rate * kSeconds + rate / 10 + 1) << rate;
+        EXPECT_GE(shown, rate * kSeconds) << rate;
+    }
+}
+
+TEST(TailTap, KeepsNoMoreOfAMessageThanIsShown) {
+    const std::string payload(100'000, 'x');
+    std::string properties;
+    for (int i = 0; i < 200'000; ++i) properties.append("\x26\0\0\0\0", 5);
+    MessageView message;
+    message.topic = "a/b";
+    message.payload = payload;
+    message.properties = properties;
+    Tapped tapped(1000);
+    tapped.pass(message);
+    const auto items = tapped.tap.take();
+    ASSERT_EQ(items.size(), 1u);
+    EXPECT_LE(items[0].payload.size(), 2048u);
+    EXPECT_LE(items[0].properties.size(), 4096u);
+    EXPECT_EQ(items[0].size, payload.size());
+    EXPECT_EQ(items[0].properties_size, properties.size());
+}
+
+TEST(TailTap, ItsBoxIsBoundedByBytes) {
+    const std::string topic(60'000, 'x');
+    MessageView message;
+    message.topic = topic;
+    Tapped tapped(1000);
+    for (int i = 0; i < 100; ++i) tapped.pass(message);
+    EXPECT_LE(tapped.tap.take().size(), TailTap::kMostWaitingBytes / topic.size() + 1);
+    EXPECT_GE(tapped.tap.skipped(), 95u);
+    tapped.pass(message, 2000);
+    EXPECT_EQ(tapped.tap.take().size(), 1u) << "there is room again";
 }
 
 }  // namespace
