@@ -48,8 +48,9 @@ PublishResult HubShard::publish(const MessageView& message, Publisher& from,
         keep_retained(delivery);
     MatchPtr large;
     MatchResult& found = match(message.topic, from.last_match, large);
-    if (found.taps) [[unlikely]]
-        show(found, delivery);
+    if (found.taps) [[unlikely]] {
+        for (const auto& tap : *found.taps) tap->pass(index_, now_ms_, message, from);
+    }
     bool reaches_any = found.other_shards != 0;
     if (!found.local.empty()) reaches_any |= deliver_local(found, delivery);
     if (!found.routes.empty()) reaches_any |= offer_routes(found, delivery);
@@ -99,12 +100,6 @@ bool HubShard::deliver_local(MatchResult& found, Delivery& delivery) {
     }
     delivery.forms_ = nullptr;  // the next message's forms take their place
     return found.local.size() > without;
-}
-
-void HubShard::show(const MatchResult& found, const Delivery& delivery) {
-    for (const auto& tap : *found.taps) {
-        tap->pass(index_, now_ms_, delivery.message(), delivery.from());
-    }
 }
 
 // Whether there was one that it could go to.

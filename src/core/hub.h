@@ -94,7 +94,6 @@ class HubShard {
     void give_to_route(const MatchResult::Shared& shared, size_t place, Delivery& delivery);
     void deliver_targeted(const MatchResult& match, const SharedTarget& target, Delivery& delivery);
     bool offer_routes(const MatchResult& match, Delivery& delivery);
-    void show(const MatchResult& match, const Delivery& delivery);
     void hand_over(ShardIndex shard, const Delivery& delivery, const SharedTarget* to);
 
     Hub& hub_;

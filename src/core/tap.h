@@ -42,20 +42,12 @@ class Tap {
         return sum;
     }
 
-    /// For the hub, on that shard.
+    /// For the hub, on that shard. Looks at most messages no further than this.
     void pass(ShardIndex shard, uint64_t now_ms, const MessageView& message,
               const Publisher& from) {
-        Cell& cell = cells_[shard];
-        if (cell.left == 0 && now_ms >= cell.next_window_ms) {
-            cell.left = per_window_;
-            cell.next_window_ms = now_ms + kWindowMs;
-        }
-        if (cell.left != 0) {
-            --cell.left;
-            show(shard, now_ms, message, from);
-        } else {
-            skip(shard);
-        }
+        const Cell& cell = cells_[shard];
+        if (cell.left == 0 && now_ms < cell.next_window_ms) return skip(shard);
+        take(shard, now_ms, message, from);
     }
 
  protected:
@@ -69,6 +61,17 @@ class Tap {
     }
 
  private:
+    [[gnu::noinline]] void take(ShardIndex shard, uint64_t now_ms, const MessageView& message,
+                                const Publisher& from) {
+        Cell& cell = cells_[shard];
+        if (cell.left == 0) {
+            cell.left = per_window_;
+            cell.next_window_ms = now_ms + kWindowMs;
+        }
+        --cell.left;
+        show(shard, now_ms, message, from);
+    }
+
     struct alignas(64) Cell {
         uint64_t next_window_ms = 0;
         uint32_t left = 0;

@@ -26,6 +26,7 @@ class OneShard final : public Host {
     size_t shard_count() const override { return 1; }
     Shard& shard(size_t) override { return shard_; }
     Metrics& metrics() override { return metrics_; }
+    Hub& hub() { return hub_; }
     Shard& home_of(std::string_view) override { return shard_; }
     std::unique_ptr<ByteStreamProtocol> make_protocol(std::string_view, EndpointContext&,
                                                       const Settings&) override {
@@ -72,11 +73,13 @@ struct Scenario {
     size_t turns;
     size_t different = 4 * kBatch;  // messages, sent in turn
     bool shared = false;            // the subscribers are one group
+    bool watched = false;           // by a live tail of everything that has shown its share
 };
 
 // The last two: topics that the cache of matches holds, and more than it can.
 constexpr Scenario kScenarios[] = {
     {"pair_qos0", 0, 64, 1, 1, 200},
+    {"pair_qos0_watched", 0, 64, 1, 1, 200, 4 * kBatch, false, true},
     {"pair_qos1", 1, 64, 1, 1, 200},
     {"pair_qos2", 2, 64, 1, 1, 200},
     {"pair_qos0_1k", 0, 1024, 1, 1, 200},
@@ -88,12 +91,21 @@ constexpr Scenario kScenarios[] = {
     {"subscriptions_missed", 0, 64, 50, 100'000, 200, 100'000},
 };
 
+class LiveTail final : public Tap {
+ public:
+    LiveTail() : Tap("#", 1, 1) {}
+
+ private:
+    void show(ShardIndex, uint64_t, const MessageView&, const Publisher&) override {}
+};
+
 class Run {
  public:
     explicit Run(const Scenario& scenario)
         : scenario_(scenario),
           context_(host_, 1, "devices", host_.shard(0), Log()),
           service_(context_, Settings::defaults(mqtt::protocol_options())) {
+        if (scenario.watched) host_.hub().add_tap(std::make_shared<LiveTail>());
         publisher_ = connect("publisher");
         for (size_t i = 0; i < scenario.subscribers; ++i) {
             subscribers_.push_back(connect("subscriber" + std::to_string(i)));
