@@ -18,7 +18,7 @@ Connection::Connection(Service& service, std::unique_ptr<ByteStream> stream,
       state_(service.options().proxy_protocol && !behind ? State::awaiting_proxy
                                                          : State::awaiting_connect) {}
 
-Connection::~Connection() = default;
+Connection::~Connection() { shard_.cancel_end_of_turn(*this); }
 
 void Connection::start() {
     stream_->set_high_water(service_.options().max_write_buffer);
@@ -43,7 +43,13 @@ size_t Connection::read_packets(std::string_view bytes) {
         used = read_proxy(bytes);
         if (state_ == State::awaiting_proxy) return used;
     }
+    HubShard& hub = shard_.hub();
+    const uint64_t enough = hub.work() + shard_.work_left();
     while (state_ != State::closing && !held_) {
+        if (hub.work() >= enough) {
+            wait_for_turn();
+            return used;
+        }
         const size_t most = state_ == State::connected ? service_.options().maximum_packet_size
                                                        : service_.options().max_connect_packet_size;
         const auto status = read_frame(bytes.substr(used), most, version_, frame, fault);
@@ -66,6 +72,7 @@ size_t Connection::read_packets(std::string_view bytes) {
             return bytes.size();
         }
         used += frame.size;
+        hub.add_work(1);
     }
     return state_ == State::closing ? bytes.size() : used;
 }
@@ -204,9 +211,21 @@ void Connection::wait_until_it_reads() {
     stream_->pause_reading();
 }
 
+// A read holds thousands of small packets, and each of them may be for thousands of subscribers.
+void Connection::wait_for_turn() {
+    busy_ = true;
+    stream_->pause_reading();
+    shard_.at_end_of_turn(*this);
+}
+
+void Connection::end_of_turn() {
+    busy_ = false;
+    read_on();
+}
+
 void Connection::read_on() {
     last_packet_ms_ = shard_.now_ms();
-    if (held_ || full_) return;
+    if (held_ || full_ || busy_) return;
     if (state_ == State::connected) stream_->resume_reading();
 }
 

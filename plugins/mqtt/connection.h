@@ -19,7 +19,7 @@ namespace trestle::mqtt {
 
 class Client;
 
-class Connection final : public ByteStreamHandler {
+class Connection final : public ByteStreamHandler, private TurnTask {
  public:
     /// `behind`: who is behind the proxy that the stream comes from, when that has been told
     /// already.
@@ -71,6 +71,8 @@ class Connection final : public ByteStreamHandler {
     Accept open_client(const Connect& connect);
     void refuse(const Connect& connect, const Fault& fault, Refusal why);
     void wait_until_it_reads();
+    void wait_for_turn();
+    void end_of_turn() override;
     void read_on();
     [[nodiscard]] bool takes_output();
     void timer_fired();
@@ -88,9 +90,10 @@ class Connection final : public ByteStreamHandler {
     uint32_t silence_ms_ = 0;
     State state_ = State::awaiting_connect;
     Version version_ = Version::v5;
-    // Nothing is read while either holds.
+    // Nothing is read while one of them holds.
     bool held_ = false;          // by the client's rules
     bool full_ = false;          // the peer does not take what is written
+    bool busy_ = false;          // others have their turn first
     size_t backlog_before_ = 0;  // while full: at the last look
 };
 

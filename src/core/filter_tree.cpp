@@ -134,7 +134,7 @@ void FilterTree::prune(std::string_view filter) {
     }
 }
 
-void FilterTree::match(std::string_view topic, const FilterVisit& visit) const {
+size_t FilterTree::match(std::string_view topic, const FilterVisit& visit) const {
     // Depth first; `rest` is what of the topic lies below the place, `ended` that nothing does.
     struct Frame {
         Place place;
@@ -144,7 +144,8 @@ void FilterTree::match(std::string_view topic, const FilterVisit& visit) const {
     const bool special = topic.starts_with('$');  // wildcards do not match it first [MQTT-4.7.2-1]
     boost::container::small_vector<Frame, 16> stack;
     stack.push_back({{root_, kRootHash}, topic, false});
-    while (!stack.empty()) {
+    size_t places = 0;
+    for (; !stack.empty(); ++places) {
         const auto [place, below, ended] = stack.back();
         stack.pop_back();
         const Node& node = *place.node;
@@ -165,6 +166,7 @@ void FilterTree::match(std::string_view topic, const FilterVisit& visit) const {
             stack.push_back({next, rest, !more});
         }
     }
+    return places;
 }
 
 }  // namespace trestle

@@ -28,7 +28,8 @@ class FilterTree {
     /// Drops what has become empty, from the filter's leaf upwards.
     void prune(std::string_view filter);
     /// Calls `visit` for every filter that matches the topic.
-    void match(std::string_view topic, const FilterVisit& visit) const;
+    /// How many places were looked at: with overlapping wildcards, far more than match.
+    size_t match(std::string_view topic, const FilterVisit& visit) const;
 
  private:
     struct Branch;

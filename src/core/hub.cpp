@@ -8,6 +8,13 @@
 
 namespace trestle {
 
+namespace {
+
+constexpr size_t kPlacesPerUnit = 4;
+constexpr size_t kUnitsOfSubscribing = 10;
+
+}  // namespace
+
 HubShard::HubShard(Hub& hub, ShardIndex index, Executor& executor, TimerQueue& timers,
                    Carrier& carrier)
     : hub_(hub),
@@ -34,6 +41,7 @@ MatchResult& HubShard::match(std::string_view topic, MatchPtr& memo, MatchPtr& l
             result->taps->push_back(tap);
         }
         cache_.put(result);
+        work_ += result->places / kPlacesPerUnit;
     }
     MatchPtr& keeper = result->bytes <= MatchCache::kMostKept ? memo : large;
     keeper = std::move(result);
@@ -51,6 +59,7 @@ PublishResult HubShard::publish(const MessageView& message, Publisher& from,
     if (found.taps) [[unlikely]] {
         for (const auto& tap : *found.taps) tap->pass(index_, now_ms_, message, from);
     }
+    work_ += found.local.size() + found.shared.size();
     bool reaches_any = found.other_shards != 0;
     if (!found.local.empty()) reaches_any |= deliver_local(found, delivery);
     if (!found.routes.empty()) reaches_any |= offer_routes(found, delivery);
@@ -149,6 +158,7 @@ void HubShard::take_over(const HandOver& incoming) {
 
 bool HubShard::subscribe(Subscriber& subscriber, std::string_view filter,
                          const SubscribeOptions& options) {
+    work_ += kUnitsOfSubscribing;
     const IndexLock::Writer guard(hub_.lock_);
     return hub_.index_.add(filter, {&subscriber, index_}, options);
 }
@@ -156,17 +166,20 @@ bool HubShard::subscribe(Subscriber& subscriber, std::string_view filter,
 bool HubShard::subscribe_shared(Subscriber& subscriber, std::string_view group,
                                 std::string_view filter, const SubscribeOptions& options,
                                 std::shared_ptr<MemberState> state) {
+    work_ += kUnitsOfSubscribing;
     const IndexLock::Writer guard(hub_.lock_);
     return hub_.index_.add_shared(filter, group, {&subscriber, index_}, options, std::move(state));
 }
 
 bool HubShard::unsubscribe(Subscriber& subscriber, std::string_view filter) {
+    work_ += kUnitsOfSubscribing;
     const IndexLock::Writer guard(hub_.lock_);
     return hub_.index_.remove(filter, {&subscriber, index_});
 }
 
 bool HubShard::unsubscribe_shared(Subscriber& subscriber, std::string_view group,
                                   std::string_view filter) {
+    work_ += kUnitsOfSubscribing;
     const IndexLock::Writer guard(hub_.lock_);
     return hub_.index_.remove_shared(filter, group, {&subscriber, index_});
 }

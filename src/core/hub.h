@@ -79,6 +79,10 @@ class HubShard {
     [[nodiscard]] TimerQueue& timers() { return timers_; }
     [[nodiscard]] SessionTable& sessions() { return *sessions_; }
     [[nodiscard]] Executor& executor() { return executor_; }
+    /// What has been done for peers here, in units of about a delivery: so that who reads from them
+    /// can stop before one of them has the shard for long.
+    [[nodiscard]] uint64_t work() const { return work_; }
+    void add_work(size_t units) { work_ += units; }
 
  private:
     static constexpr size_t kCarryAt = 64 * 1024;  // bytes; small enough to stay in the cache
@@ -101,6 +105,7 @@ class HubShard {
     Executor& executor_;
     TimerQueue& timers_;
     uint64_t now_ms_ = 0;
+    uint64_t work_ = 0;
     MatchCache cache_;
     EncodedForms forms_;
     std::unique_ptr<SessionTable> sessions_;

@@ -178,7 +178,7 @@ MatchPtr make_match(std::string_view topic, uint64_t hash, const SubscriptionInd
     result->hash = hash;
     result->generation = index.generation(SubscriptionIndex::bucket_of(hash));
     Builder builder{*result, routes, shard, {}};
-    index.match(topic, hash, {&Builder::visit, &builder});
+    result->places = static_cast<uint32_t>(index.match(topic, hash, {&Builder::visit, &builder}));
     result->bytes = bytes_of(*result);
     return result;
 }

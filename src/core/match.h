@@ -54,6 +54,7 @@ struct MatchResult {
 
     uint32_t references = 0;  // of one shard
     uint32_t bytes = 0;       ///< about the memory that it takes
+    uint32_t places = 0;      ///< of the index that were looked at to find it
     uint64_t generation = 0;
     uint64_t hash = 0;          ///< of the topic
     uint64_t other_shards = 0;  ///< bit per shard that has subscribers for the topic

@@ -210,11 +210,12 @@ void SubscriptionIndex::remove_route(std::string_view filter, RouteNumber route)
     prune(filter);
 }
 
-void SubscriptionIndex::match(std::string_view topic, uint64_t hash,
-                              const FilterVisit& visit) const {
+size_t SubscriptionIndex::match(std::string_view topic, uint64_t hash,
+                                const FilterVisit& visit) const {
     exact_.prefetch(hash);
-    tree_.match(topic, visit);
+    const size_t places = tree_.match(topic, visit);
     if (Exact* exact = find_exact(topic, hash)) visit(*exact);
+    return places;
 }
 
 }  // namespace trestle

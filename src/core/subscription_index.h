@@ -85,7 +85,7 @@ class SubscriptionIndex {
     // Readers: under IndexLock::Reader.
 
     /// Calls `visit` for every filter that matches the topic, whose hash this is.
-    void match(std::string_view topic, uint64_t hash, const FilterVisit& visit) const;
+    size_t match(std::string_view topic, uint64_t hash, const FilterVisit& visit) const;
 
     // Without a lock, from any thread.
 

@@ -61,6 +61,10 @@ class Shard final : public Executor, private HubShard::Carrier {
     void at_end_of_turn(TurnTask& task);
     void cancel_end_of_turn(TurnTask& task);
 
+    /// How much may be done for one connection now (HubShard::work) before the others have their
+    /// turn. What is left of its bytes then waits for the end of this turn.
+    [[nodiscard]] uint64_t work_left() const;
+
     /// True on the thread that runs this shard.
     [[nodiscard]] bool is_current() const { return current() == this; }
     /// The shard whose thread this is; null on the main thread.
@@ -106,6 +110,7 @@ class Shard final : public Executor, private HubShard::Carrier {
     std::unique_ptr<char[]> read_buffer_;
     std::vector<TurnTask*> turn_tasks_;
     bool turn_end_posted_ = false;
+    uint64_t work_before_turn_ = 0;
     // Below what the handlers use that it destroys unrun: streams among them give back buffers.
     boost::asio::io_context io_;
     struct Impl;

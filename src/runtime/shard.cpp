@@ -23,6 +23,11 @@ uint64_t steady_ms() {
 }
 
 constexpr auto kLagInterval = std::chrono::milliseconds(500);
+// A turn of this is some ten milliseconds; less would split what is best written at once. When it
+// is used up, who has not had a turn yet still gets a little.
+constexpr uint64_t kWorkPerTurn = 100'000;
+constexpr uint64_t kLeastWork = 2'000;
+
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
 }  // namespace
@@ -142,7 +147,13 @@ void Shard::cancel_end_of_turn(TurnTask& task) {
     turn_tasks_[task.place_] = nullptr;
 }
 
+uint64_t Shard::work_left() const {
+    const uint64_t done = hub_.work() - work_before_turn_;
+    return done + kLeastWork < kWorkPerTurn ? kWorkPerTurn - done : kLeastWork;
+}
+
 void Shard::end_turn() {
+    work_before_turn_ = hub_.work();
     // What tasks queue meanwhile (a drained stream lets its session send more) belongs to the next
     // turn, so that one busy connection cannot hold up the others.
     const size_t due = turn_tasks_.size();

@@ -18,7 +18,7 @@ namespace trestle::fuzz {
 
 /// What a client keeps from one connection to the next.
 struct SessionView {
-    enum class Stage : uint8_t { published, released };
+    enum class Stage : uint8_t { at_least_once, exactly_once, released };
     std::map<uint16_t, std::shared_ptr<Handshake>> open;  // its own, from PUBLISH to PUBREL
     std::map<uint16_t, Stage> unacknowledged;             // the server's
     std::set<uint16_t> doubtful;  // answered, but who knows whether the server has read it

@@ -123,11 +123,12 @@ void Peer::received_acknowledged(const Publish& publish) {
         const auto known = former.find(id);
         if (known != former.end()) {
             must(publish.dup, "sent again with DUP [MQTT-3.3.1-1]");
-            must(known->second == Stage::published, "not after PUBREC [MQTT-4.3.3-4]");
+            must(known->second != Stage::released, "not after PUBREC [MQTT-4.3.3-4]");
         }
     }
-    in_flight_[id] = Stage::published;
-    if (owns_session()) session().unacknowledged[id] = Stage::published;
+    const Stage stage = publish.qos == 1 ? Stage::at_least_once : Stage::exactly_once;
+    in_flight_[id] = stage;
+    if (owns_session()) session().unacknowledged[id] = stage;
     answers_due_.push_back({publish.qos == 1 ? PacketType::puback : PacketType::pubrec, id});
 }
 

@@ -143,7 +143,8 @@ void Peer::sent_answer(const Frame& frame) {
         if (found == all.end()) return;
         session().doubtful.insert(ack.packet_id);
         if (frame.type() == PacketType::pubrec && !is_error(ack.reason)) {
-            found->second = Stage::released;
+            // Of QoS 1 it is no answer: the message will come again.
+            if (found->second == Stage::exactly_once) found->second = Stage::released;
         } else if (frame.type() != PacketType::pubcomp || found->second == Stage::released) {
             all.erase(found);
         }
