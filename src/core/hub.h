@@ -15,6 +15,7 @@
 #include "core/hand_over.h"
 #include "core/match.h"
 #include "core/retained.h"
+#include "core/retained_turns.h"
 #include "core/subscriber.h"
 #include "core/subscription_index.h"
 #include "core/tap.h"
@@ -79,6 +80,7 @@ class HubShard {
     [[nodiscard]] TimerQueue& timers() { return timers_; }
     [[nodiscard]] SessionTable& sessions() { return *sessions_; }
     [[nodiscard]] Executor& executor() { return executor_; }
+    [[nodiscard]] RetainedTurns& retained_turns() { return retained_turns_; }
 
  private:
     static constexpr size_t kCarryAt = 64 * 1024;  // bytes; small enough to stay in the cache
@@ -103,6 +105,7 @@ class HubShard {
     uint64_t now_ms_ = 0;
     MatchCache cache_;
     EncodedForms forms_;
+    RetainedTurns retained_turns_;
     std::unique_ptr<SessionTable> sessions_;
     Carrier& carrier_;
     std::vector<HandOver> outgoing_;
