@@ -192,6 +192,15 @@ def test_limits_of_one_client(web, open_json, raw):
     assert client.error("request", topic="silent") == "quota_exceeded"
 
 
+def test_shared_subscriptions_of_one_client(web, open_json):
+    client = open_json(url(web(max_shared_subscriptions=1)))
+    client.done("subscribe", filter="$share/1/a")
+    assert client.error("subscribe", filter="$share/2/a") == "quota_exceeded"
+    client.done("subscribe", filter="a")
+    client.done("unsubscribe", filter="$share/1/a")
+    client.done("subscribe", filter="$share/2/a")
+
+
 def test_origins(gateway, open_json):
     one = gateway(endpoints={"web": {"plugin": "websocket",
                                      "allowed_origins": ["https://good.example"]}})
