@@ -82,10 +82,7 @@ Reason Client::check_filter(std::string_view filter) const {
 
 Reason Client::subscribe_one(const Subscription& wanted, uint32_t subscription_id, bool& retained) {
     if (const Reason refused = check_filter(wanted.filter); is_error(refused)) return refused;
-    const auto& mine = session().subscriptions();
-    if (mine.size() >= options_.max_subscriptions && !mine.contains(wanted.filter)) {
-        return Reason::quota_exceeded;
-    }
+    if (!session().has_room_for(wanted.filter)) return Reason::quota_exceeded;
     SubscribeOptions options;
     options.qos = static_cast<Qos>(std::min(wanted.qos, options_.maximum_qos));
     options.no_local = wanted.no_local;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "mqtt/codec/packet.h"
+#include "plugin_api/subscription_options.h"
 #include "plugin_api/uri.h"
 
 namespace trestle::mqtt {
@@ -78,9 +79,7 @@ std::vector<Option> protocol_options() {
     o.push_back(Option::integer("max_topic_levels", "Levels of a topic or filter")
                     .between(1, 65'535)
                     .fallback(128));
-    o.push_back(Option::integer("max_subscriptions", "Subscriptions of one client")
-                    .between(1, 10'000'000)
-                    .fallback(100'000));
+    add_subscription_options(o);
     o.push_back(Option::integer("max_inflight",
                                 "QoS 1 and 2 messages on their way to one client; its own Receive "
                                 "Maximum counts too; from a 3.1.1 client that many are read before "
@@ -159,7 +158,7 @@ ClientOptions ClientOptions::from(const Settings& s) {
     if (s.has("server_reference")) o.server_reference = s.string("server_reference");
     o.outgoing_topic_aliases = static_cast<uint16_t>(s.integer("outgoing_topic_aliases"));
     o.max_topic_levels = static_cast<uint32_t>(s.integer("max_topic_levels"));
-    o.max_subscriptions = static_cast<uint32_t>(s.integer("max_subscriptions"));
+    o.session.subscriptions = subscription_limits(s);
     o.max_write_buffer = static_cast<size_t>(s.integer("max_write_buffer"));
     o.session.incoming_window = o.receive_maximum;
     o.session.max_inflight = static_cast<uint16_t>(s.integer("max_inflight"));

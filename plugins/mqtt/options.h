@@ -38,7 +38,6 @@ struct ClientOptions {
     std::string response_information;  // empty: none is given
     std::string server_reference;      // empty: none
     std::vector<std::string> refuse_filters;
-    uint32_t max_subscriptions;
     size_t max_write_buffer;
     SessionLimits session;
 

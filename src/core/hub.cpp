@@ -21,6 +21,7 @@ HubShard::HubShard(Hub& hub, ShardIndex index, Executor& executor, TimerQueue& t
       index_(index),
       executor_(executor),
       timers_(timers),
+      retained_turns_(executor),
       sessions_(std::make_unique<SessionTable>(*this)),
       carrier_(carrier),
       outgoing_(hub.shards()) {}

@@ -15,6 +15,7 @@
 #include "core/hand_over.h"
 #include "core/match.h"
 #include "core/retained.h"
+#include "core/retained_turns.h"
 #include "core/subscriber.h"
 #include "core/subscription_index.h"
 #include "core/tap.h"
@@ -83,6 +84,7 @@ class HubShard {
     /// can stop before one of them has the shard for long.
     [[nodiscard]] uint64_t work() const { return work_; }
     void add_work(size_t units) { work_ += units; }
+    [[nodiscard]] RetainedTurns& retained_turns() { return retained_turns_; }
 
  private:
     static constexpr size_t kCarryAt = 64 * 1024;  // bytes; small enough to stay in the cache
@@ -108,6 +110,7 @@ class HubShard {
     uint64_t work_ = 0;
     MatchCache cache_;
     EncodedForms forms_;
+    RetainedTurns retained_turns_;
     std::unique_ptr<SessionTable> sessions_;
     Carrier& carrier_;
     std::vector<HandOver> outgoing_;

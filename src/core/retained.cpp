@@ -200,19 +200,22 @@ class RetainedTree::Walk {
         enter(root, nullptr, false);
     }
 
-    void run(size_t most, std::vector<MessagePtr>& out) {
+    /// Returns how many nodes were looked at.
+    size_t run(size_t most, std::vector<MessagePtr>& out) {
         if (cursor_.begun) go_back_to(cursor_.after);
         cursor_.begun = true;
         const size_t enough = out.size() + most;
-        for (size_t visited = 0; visited < kMostVisited && out.size() < enough; ++visited) {
+        size_t visited = 0;
+        for (; visited < kMostVisited && out.size() < enough; ++visited) {
             const Node* node = next();
             if (node == nullptr) {
                 cursor_.done = true;
-                return;
+                return visited;
             }
             if (node->message && selected()) take(*node, out);
         }
         remember_place();
+        return visited;
     }
 
  private:
@@ -312,14 +315,14 @@ class RetainedTree::Walk {
     std::vector<Frame> stack_;
 };
 
-void RetainedTree::collect(RetainedCursor& cursor, size_t most, uint64_t now_ms,
-                           std::vector<MessagePtr>& out) {
+size_t RetainedTree::collect(RetainedCursor& cursor, size_t most, uint64_t now_ms,
+                             std::vector<MessagePtr>& out) {
     if (messages() == 0) {
         cursor.done = true;
-        return;
+        return 0;
     }
     const std::lock_guard guard(mutex_);
-    Walk(*root_, cursor, now_ms).run(most, out);
+    return Walk(*root_, cursor, now_ms).run(most, out);
 }
 
 }  // namespace trestle

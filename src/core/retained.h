@@ -64,8 +64,9 @@ class RetainedStore {
     virtual Kept keep(const MessagePtr& message, uint64_t publisher) = 0;
     /// Appends messages that match, at most `most`, and moves the cursor. A call also ends after
     /// some thousand topics that did not match; it then may append nothing without being done.
-    virtual void collect(RetainedCursor& cursor, size_t most, uint64_t now_ms,
-                         std::vector<MessagePtr>& out) = 0;
+    /// Returns how many topics it looked at.
+    virtual size_t collect(RetainedCursor& cursor, size_t most, uint64_t now_ms,
+                           std::vector<MessagePtr>& out) = 0;
     /// One level of the tree of topics that have retained messages.
     struct Level {
         std::string name;
@@ -93,8 +94,8 @@ class RetainedTree final : public RetainedStore {
     [[nodiscard]] bool holds(const Message& message) override;
 
     Kept keep(const MessagePtr& message, uint64_t publisher) override;
-    void collect(RetainedCursor& cursor, size_t most, uint64_t now_ms,
-                 std::vector<MessagePtr>& out) override;
+    size_t collect(RetainedCursor& cursor, size_t most, uint64_t now_ms,
+                   std::vector<MessagePtr>& out) override;
     std::vector<Level> levels_below(std::optional<std::string_view> topic,
                                     std::optional<std::string_view> after, size_t most,
                                     uint64_t now_ms) override;

@@ -1,5 +1,7 @@
 #include "core/retained_reader.h"
 
+#include <utility>
+
 #include "core/hub.h"
 #include "core/session.h"
 
@@ -26,7 +28,7 @@ void RetainedReader::remove(std::string_view filter) {
 
 void RetainedReader::go_on() {
     auto& store = hub_.hub().retained();
-    size_t left = kPerTurn;
+    auto& turns = hub_.retained_turns();
     while (!reads_.empty() && session_.takes_more()) {
         Read& read = reads_.front();
         if (read.next < read.batch.size()) {
@@ -41,13 +43,23 @@ void RetainedReader::go_on() {
             remove(read.cursor.filter);
             continue;
         }
-        if (left == 0) return post();
+        if (!std::exchange(has_turn_, false) && !turns.open()) return wait();
         read.batch.clear();
         read.next = 0;
-        store.collect(read.cursor, left, hub_.now_ms(), read.batch);
-        // A portion without any match was work as well.
-        left -= read.batch.empty() ? left : read.batch.size();
+        const size_t visited = store.collect(read.cursor, kPortion, hub_.now_ms(), read.batch);
+        turns.spend(visited, read.batch.size());
     }
+}
+
+void RetainedReader::wait() {
+    if (!std::exchange(waits_, true)) hub_.retained_turns().wait(weak_from_this());
+}
+
+void RetainedReader::take_turn() {
+    waits_ = false;
+    has_turn_ = true;
+    session_.pump();
+    has_turn_ = false;  // the session takes nothing now
 }
 
 void RetainedReader::detach() {
@@ -58,17 +70,6 @@ void RetainedReader::detach() {
     read.next = 0;
     read.cursor.done = false;
     if (read.last) read.cursor.after = read.last->view().topic;
-}
-
-void RetainedReader::post() {
-    if (posted_) return;
-    posted_ = true;
-    hub_.executor().post([weak = weak_from_this()] {
-        const auto self = weak.lock();
-        if (!self) return;
-        self->posted_ = false;
-        self->session_.pump();
-    });
 }
 
 }  // namespace trestle

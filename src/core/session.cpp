@@ -383,6 +383,7 @@ uint16_t Session::next_packet_id() {
 
 bool Session::subscribe(const std::string& filter, const SubscribeOptions& options) {
     const bool known = !subscriptions_.insert_or_assign(filter, options).second;
+    if (!known) subscription_quota_.take(filter);
     if (const auto shared = parse_shared(filter)) {
         if (!member_) member_ = std::make_shared<MemberState>();
         tell_readiness();
@@ -402,6 +403,7 @@ void Session::send_retained(const std::string& filter, const SubscribeOptions& o
 
 bool Session::unsubscribe(const std::string& filter) {
     if (subscriptions_.erase(filter) == 0) return false;
+    subscription_quota_.give_back(filter);
     if (retained_) retained_->remove(filter);
     if (const auto shared = parse_shared(filter)) {
         hub_.unsubscribe_shared(*this, shared->group, shared->filter);

@@ -19,6 +19,7 @@
 #include "core/retained_reader.h"
 #include "core/ring.h"
 #include "core/subscriber.h"
+#include "core/subscription_quota.h"
 
 namespace trestle {
 
@@ -55,6 +56,7 @@ struct SessionLimits {
     uint16_t incoming_window = 65'535;    ///< of the client's own messages, see `Incoming`
     bool drop_oldest = true;              ///< when the queue is full; else the newest
     bool queue_qos0_offline = false;
+    SubscriptionLimits subscriptions;
 };
 
 class Session final : public Subscriber {
@@ -104,6 +106,11 @@ class Session final : public Subscriber {
     // Subscriptions. `filter` may start with `$share/`; it is valid. Returns true when it was
     // there.
     bool subscribe(const std::string& filter, const SubscribeOptions& options);
+    /// Whether it keeps to the limits; one that is there already does.
+    [[nodiscard]] bool has_room_for(std::string_view filter) const {
+        return subscription_quota_.has_room(filter, limits_.subscriptions) ||
+               subscriptions_.contains(filter);
+    }
     bool unsubscribe(const std::string& filter);
     void unsubscribe_all();
     using Subscriptions = std::map<std::string, SubscribeOptions, std::less<>>;  // by filter
@@ -189,12 +196,13 @@ class Session final : public Subscriber {
     size_t resend_at_ = 0;  // slots from here on belong to a former connection
     size_t queued_bytes_ = 0;
     Ring<Queued> queue_;
-    Ring<InFlight> in_flight_;            // in the order sent; finished ones leave from the front
+    Ring<InFlight> in_flight_;  // in the order sent; finished ones leave from the front
     // When the ids have come round to a message that is still in flight: where each one is, counted
     // from the first slot that ever was.
     std::unique_ptr<PacketIdMap<uint32_t>> places_;
     std::shared_ptr<Incoming> incoming_;  // once it has published at QoS 1 or 2
     Subscriptions subscriptions_;
+    SubscriptionQuota subscription_quota_;
     std::shared_ptr<MemberState> member_;       // once it has shared a subscription
     std::shared_ptr<RetainedReader> retained_;  // while there is something to hand over
 };

@@ -189,3 +189,29 @@ def test_subscriptions_of_one_client(gateway, raw, version):
     client.send(unsubscribe(version, 2, "a"))
     client.expect(UNSUBACK)
     assert client.subscribe("c", "d") == [0, refused]
+
+
+def test_shared_subscriptions_of_one_client(gateway, raw, version):
+    one = gateway(endpoints={"devices": {"max_shared_subscriptions": 2}})
+    client = raw(one.port, version)
+    client.connect("c")
+    refused = 0x97 if version == V5 else 0x80
+    assert client.subscribe("$share/1/a", "$share/2/a", "$share/3/a", "a") == [0, 0, refused, 0]
+    assert client.subscribe("$share/2/a", qos=1) == [1]
+    client.send(unsubscribe(version, 2, "a", "$share/1/a"))
+    client.expect(UNSUBACK)
+    assert client.subscribe("$share/3/a", "$share/4/a") == [0, refused]
+
+
+def test_bytes_of_one_clients_filters(gateway, raw, version):
+    """Of many levels there are few; what is given up makes room."""
+    one = gateway(endpoints={"devices": {"max_subscription_bytes": 2000}})
+    client = raw(one.port, version)
+    client.connect("c")
+    refused = 0x97 if version == V5 else 0x80
+    deep = "/+" * 9  # 10 levels
+    assert client.subscribe("1" + deep, "2" + deep, "a/b", "a") == [0, refused, 0, refused]
+    assert client.subscribe("1" + deep, qos=1) == [1]
+    client.send(unsubscribe(version, 2, "1" + deep))
+    client.expect(UNSUBACK)
+    assert client.subscribe("2" + deep, "1" + deep) == [0, refused]

@@ -192,6 +192,23 @@ def test_limits_of_one_client(web, open_json, raw):
     assert client.error("request", topic="silent") == "quota_exceeded"
 
 
+def test_shared_subscriptions_of_one_client(web, open_json):
+    client = open_json(url(web(max_shared_subscriptions=1)))
+    client.done("subscribe", filter="$share/1/a")
+    assert client.error("subscribe", filter="$share/2/a") == "quota_exceeded"
+    client.done("subscribe", filter="a")
+    client.done("unsubscribe", filter="$share/1/a")
+    client.done("subscribe", filter="$share/2/a")
+
+
+def test_bytes_of_one_clients_filters(web, open_json):
+    client = open_json(url(web(max_subscription_bytes=1024)))
+    client.done("subscribe", filter="a/b/c/+/e")
+    assert client.error("subscribe", filter="b/+") == "quota_exceeded"
+    client.done("unsubscribe", filter="a/b/c/+/e")
+    client.done("subscribe", filter="b/+")
+
+
 def test_origins(gateway, open_json):
     one = gateway(endpoints={"web": {"plugin": "websocket",
                                      "allowed_origins": ["https://good.example"]}})

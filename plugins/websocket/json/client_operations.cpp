@@ -80,8 +80,7 @@ Fault Client::subscribe(const Operation& op) {
     if (shared && op.no_local) {
         return {Code::bad_request, "a shared subscription cannot be no_local [MQTT-3.8.3-4]"};
     }
-    const auto& mine = session().subscriptions();
-    if (mine.size() >= options_.max_subscriptions && !mine.contains(op.topic)) {
+    if (!session().has_room_for(op.topic)) {
         return {Code::quota_exceeded, "there are too many subscriptions"};
     }
     SubscribeOptions options;

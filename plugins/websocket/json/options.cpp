@@ -1,5 +1,7 @@
 #include "websocket/json/options.h"
 
+#include "plugin_api/subscription_options.h"
+
 namespace trestle::websocket::json {
 
 namespace {
@@ -19,9 +21,7 @@ void add_protocol_options(std::vector<Option>& o) {
     o.push_back(Option::integer("max_topic_levels", "Levels of a topic or filter")
                     .between(1, 65'535)
                     .fallback(128));
-    o.push_back(Option::integer("max_subscriptions", "Subscriptions of one client")
-                    .between(1, 10'000'000)
-                    .fallback(100'000));
+    add_subscription_options(o);
     o.push_back(Option::string_list("refuse_filters",
                                     "Filters that clients may not subscribe to, by pattern (itself "
                                     "a filter): whoever asks for one, or for a part of it, gets "
@@ -80,7 +80,7 @@ ClientOptions ClientOptions::from(const Settings& s) {
     o.max_errors = static_cast<uint32_t>(s.integer("max_errors"));
     o.deflate = s.boolean("deflate");
     o.max_topic_levels = static_cast<uint32_t>(s.integer("max_topic_levels"));
-    o.max_subscriptions = static_cast<uint32_t>(s.integer("max_subscriptions"));
+    o.session.subscriptions = subscription_limits(s);
     o.max_pending_publishes = static_cast<uint32_t>(s.integer("max_pending_publishes"));
     o.max_pending_requests = static_cast<uint32_t>(s.integer("max_pending_requests"));
     o.request_timeout_ms = static_cast<uint64_t>(s.integer("request_timeout_ms"));

@@ -18,7 +18,6 @@ struct ClientOptions {
     uint32_t max_errors = 0;
     bool deflate = false;
     uint32_t max_topic_levels = 0;
-    uint32_t max_subscriptions = 0;
     uint32_t max_pending_publishes = 0;
     uint32_t max_pending_requests = 0;
     uint64_t request_timeout_ms = 0;

@@ -36,8 +36,16 @@ class RetainedReaderTest : public testing::Test {
     void open(const std::string& filter = "r/+", const SubscribeOptions& options = kQos1) {
         session_ = std::make_unique<Session>(world_[0], "client", limits_, books_.ledger);
         session_->attach(sink_, 1);
-        session_->subscribe(filter, options);
-        session_->send_retained(filter, options);
+        ask(*session_, filter, options);
+    }
+    static void ask(Session& session, const std::string& filter,
+                    const SubscribeOptions& options = kQos1) {
+        session.subscribe(filter, options);
+        session.send_retained(filter, options);
+    }
+    /// So many that to look at all of them is a turn's work.
+    void retain_many() {
+        for (size_t n = 0; n < 4000; ++n) retain("r/" + std::to_string(n), std::to_string(n));
     }
     /// Acknowledges everything that comes.
     void take_all() {
@@ -105,8 +113,7 @@ TEST_F(RetainedReaderTest, EachFilterIsReadOnceInTheOrderOfTheLastSubscription) 
     open("s/+");  // one is on its way, one waits: it takes no more
     for (const char* n : {"1", "2", "3", "4", "1"}) {
         const std::string filter = std::string("r/") + n;
-        session_->subscribe(filter, kQos1);
-        session_->send_retained(filter, kQos1);
+        ask(*session_, filter);
     }
     session_->unsubscribe("r/3");
     take_all();
@@ -124,15 +131,54 @@ TEST_F(RetainedReaderTest, AGreatManyFiltersWait) {
     for (size_t round = 0; round < 2; ++round) {
         for (size_t n = 0; n < kMany; ++n) {
             const std::string filter = "many/" + std::to_string(n);
-            session_->subscribe(filter, kQos1);
-            session_->send_retained(filter, kQos1);
+            ask(*session_, filter);
         }
     }
     EXPECT_EQ(session_->subscriptions().size(), kMany + 1);
     session_->unsubscribe_all();
     take_all();
-    EXPECT_EQ(world_.executors[0].run(), 0u) << "nothing is left to be read";
-    EXPECT_THAT(sink_.payloads(), ElementsAre("1", "2"));
+    world_.executors[0].run();
+    EXPECT_THAT(sink_.payloads(), ElementsAre("1", "2")) << "nothing is left to be read";
+}
+
+/// Walks over all topics of `retain_many` and matches none.
+std::string fruitless(size_t n) { return "r/+/" + std::to_string(n); }
+
+TEST_F(RetainedReaderTest, ManyFiltersOfOneClientAreReadInManyTurns) {
+    retain_many();
+    open(fruitless(0));
+    for (size_t n = 1; n < 20; ++n) ask(*session_, fruitless(n));
+    EXPECT_GE(world_.executors[0].run(), 10u) << "two in a turn at most";
+}
+
+TEST_F(RetainedReaderTest, FiltersOfManyClientsAreReadInManyTurns) {
+    retain_many();
+    std::vector<std::unique_ptr<Session>> sessions;
+    for (size_t n = 0; n < 20; ++n) {
+        sessions.push_back(std::make_unique<Session>(world_[0], "client" + std::to_string(n),
+                                                     limits_, books_.ledger));
+        sessions.back()->attach(sink_, 1);
+        ask(*sessions.back(), "r/+/none");
+    }
+    EXPECT_GE(world_.executors[0].run(), 10u) << "two in a turn at most";
+}
+
+TEST_F(RetainedReaderTest, WhoReadsMuchKeepsNobodyWaiting) {
+    retain_many();
+    open(fruitless(0));
+    for (size_t n = 1; n < 20; ++n) ask(*session_, fruitless(n));
+    Session other(world_[0], "other", limits_, books_.ledger);
+    FakeSink sink;
+    other.attach(sink, 1);
+    ask(other, "r/7", {});
+    auto& turns = world_.executors[0].queue;
+    for (size_t n = 0; n < 2 && !turns.empty(); ++n) {
+        const auto turn = std::move(turns.front());
+        turns.pop_front();
+        turn();
+    }
+    EXPECT_THAT(sink.payloads(), ElementsAre("7"));
+    EXPECT_FALSE(turns.empty()) << "the first one is not done";
 }
 
 }  // namespace

@@ -46,6 +46,20 @@ class SessionTest : public testing::Test {
     std::unique_ptr<Session> session_;
 };
 
+TEST_F(SessionTest, OnlyNewSubscriptionsNeedRoom) {
+    limits_.subscriptions.max_subscriptions = 2;
+    auto& session = open();
+    EXPECT_TRUE(session.has_room_for("other"));
+    session.subscribe("other", {});
+    session.subscribe("other", {});
+    EXPECT_FALSE(session.has_room_for("third"));
+    EXPECT_TRUE(session.has_room_for("other")) << "it is there already";
+    EXPECT_FALSE(session.unsubscribe("third"));
+    EXPECT_FALSE(session.has_room_for("third"));
+    session.unsubscribe("other");
+    EXPECT_TRUE(session.has_room_for("third"));
+}
+
 TEST_F(SessionTest, EachQosHasItsFlow) {
     auto& session = open();
     session.attach(sink_, 10);

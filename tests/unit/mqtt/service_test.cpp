@@ -229,9 +229,34 @@ TEST_F(ServiceTest, ARefusedQosTwoMessageIsNewWhenItIsSentAgain) {
     EXPECT_EQ(sink.got.size(), 2u);
 }
 
-class WithSmallLimits : public ServiceTest {
+/// One whose stream has no socket.
+class WithFakeClient : public ServiceTest {
  protected:
-    WithSmallLimits() : ServiceTest({{"max_inflight", 1}, {"max_write_buffer", 4096}}) {
+    explicit WithFakeClient(Options options = {}) : ServiceTest(options) {}
+    ~WithFakeClient() override {
+        if (fake_ == nullptr) return;
+        TestHost::run_on(host_.shard(0), [&] { (*fake_)->peer_closes(); });
+        EXPECT_TRUE(board_.wait([](test::Board& b) { return b.destroyed == 1; }));
+    }
+    void connect_fake(std::string_view id) {
+        TestHost::run_on(host_.shard(0), [&] {
+            auto stream = std::make_unique<test::FakeStream>(host_.shard(0), board_);
+            fake_ = stream->life();
+            service_->serve(std::move(stream));
+        });
+        feed(connect_packet(id));
+        EXPECT_TRUE(board_.wait([](test::Board& b) { return b.written == kConnack; }));
+    }
+    void feed(const std::string& bytes) {
+        TestHost::run_on(host_.shard(0), [&] { (*fake_)->feed(bytes); });
+    }
+    test::Board board_;
+    std::shared_ptr<test::FakeStream*> fake_;
+};
+
+class WithSmallLimits : public WithFakeClient {
+ protected:
+    WithSmallLimits() : WithFakeClient({{"max_inflight", 1}, {"max_write_buffer", 4096}}) {
         sink_.work = [&](Delivery& delivery) {
             waiting_ = delivery.defer();
             arrived_.set_value();
@@ -245,17 +270,8 @@ class WithSmallLimits : public ServiceTest {
     }
     /// A client that takes none of the answers.
     void connect_deaf() {
-        TestHost::run_on(host_.shard(0), [&] {
-            auto stream = std::make_unique<test::FakeStream>(host_.shard(0), board_);
-            fake_ = stream->life();
-            service_->serve(std::move(stream));
-        });
-        feed(connect_packet("0-deaf"));
-        EXPECT_TRUE(board_.wait([](test::Board& b) { return b.written == kConnack; }));
+        connect_fake("0-deaf");
         TestHost::run_on(host_.shard(0), [&] { (*fake_)->block_writes(); });
-    }
-    void feed(const std::string& bytes) {
-        TestHost::run_on(host_.shard(0), [&] { (*fake_)->feed(bytes); });
     }
     size_t backlog() {
         size_t bytes = 0;
@@ -272,13 +288,6 @@ class WithSmallLimits : public ServiceTest {
         TestHost::run_on(host_.shard(0), [&] { (*fake_)->unblock_writes(); });
         return board_.wait([&](test::Board& b) { return b.written == all; });
     }
-    ~WithSmallLimits() override {
-        if (fake_ == nullptr) return;
-        TestHost::run_on(host_.shard(0), [&] { (*fake_)->peer_closes(); });
-        EXPECT_TRUE(board_.wait([](test::Board& b) { return b.destroyed == 1; }));
-    }
-    test::Board board_;
-    std::shared_ptr<test::FakeStream*> fake_;
     test::RouteBooks books_;
     test::FakeRouteSink sink_;
     Ack waiting_;
@@ -289,6 +298,19 @@ const std::string kJob = str("a/1") + std::string("\0\7", 2) + "job";
 const std::string kJobAcknowledged("\x40\x02\0\7", 4);
 const std::string kPing("\xc0\0", 2);
 const std::string kPong("\xd0\0", 2);
+
+TEST_F(WithFakeClient, ALargeReadIsWorkedOffInTurns) {
+    constexpr size_t kPings = 250'000;
+    connect_fake("0-busy");
+    size_t answered = 0;
+    TestHost::run_on(host_.shard(0), [&] {
+        (*fake_)->feed(times(kPings, kPing));
+        answered = (*fake_)->backlog() / kPong.size();
+    });
+    EXPECT_LT(answered, kPings / 2);
+    EXPECT_TRUE(
+        board_.wait([](test::Board& b) { return b.written == kConnack + times(kPings, kPong); }));
+}
 
 TEST_F(WithSmallLimits, AnAnswerThatIsKnownWhenItsMessageComesAgainHoldsNothingUp) {
     Device before = open();
