@@ -14,6 +14,7 @@ HubShard::HubShard(Hub& hub, ShardIndex index, Executor& executor, TimerQueue& t
       index_(index),
       executor_(executor),
       timers_(timers),
+      session_bytes_(hub.session_bytes().share(index)),
       sessions_(std::make_unique<SessionTable>(*this)),
       carrier_(carrier),
       outgoing_(hub.shards()) {}

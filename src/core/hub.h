@@ -15,6 +15,7 @@
 #include "core/hand_over.h"
 #include "core/match.h"
 #include "core/retained.h"
+#include "core/session_bytes.h"
 #include "core/subscriber.h"
 #include "core/subscription_index.h"
 #include "core/tap.h"
@@ -78,6 +79,7 @@ class HubShard {
     [[nodiscard]] Hub& hub() { return hub_; }
     [[nodiscard]] TimerQueue& timers() { return timers_; }
     [[nodiscard]] SessionTable& sessions() { return *sessions_; }
+    [[nodiscard]] SessionBytes::Share& session_bytes() { return session_bytes_; }
     [[nodiscard]] Executor& executor() { return executor_; }
 
  private:
@@ -103,6 +105,7 @@ class HubShard {
     uint64_t now_ms_ = 0;
     MatchCache cache_;
     EncodedForms forms_;
+    SessionBytes::Share& session_bytes_;
     std::unique_ptr<SessionTable> sessions_;
     Carrier& carrier_;
     std::vector<HandOver> outgoing_;
@@ -120,12 +123,17 @@ class Hub {
     static constexpr size_t kMostShards = 64;
     static constexpr uint8_t kMostHops = 8;
 
-    explicit Hub(size_t shards, const RetainedLimits& retained = {})
-        : lock_(shards), retained_(std::make_unique<RetainedTree>(retained)), shards_(shards) {}
+    explicit Hub(size_t shards, const RetainedLimits& retained = {},
+                 size_t max_session_bytes = SessionBytes::kDefaultMost)
+        : lock_(shards),
+          retained_(std::make_unique<RetainedTree>(retained)),
+          session_bytes_(shards, max_session_bytes),
+          shards_(shards) {}
 
     /// Before traffic flows.
     void count_in(const HubCounters& counters) { counters_ = counters; }
     [[nodiscard]] RetainedStore& retained() { return *retained_; }
+    [[nodiscard]] SessionBytes& session_bytes() { return session_bytes_; }
 
     [[nodiscard]] size_t shards() const { return shards_; }
     [[nodiscard]] size_t subscriptions() const { return index_.subscriptions(); }
@@ -147,6 +155,7 @@ class Hub {
     RouteTable routes_;
     std::vector<TapPtr> taps_;
     std::unique_ptr<RetainedStore> retained_;
+    SessionBytes session_bytes_;
     HubCounters counters_;
     size_t shards_;
 };
