@@ -55,11 +55,13 @@ Fault Client::on_connect(const Connect& connect) {
                                 : (connect.clean_start ? 0 : kSessionNeverExpires);
     session_expiry_s_ = std::min(asked, options_.session_expiry_maximum);
     asked_to_last_ = asked != 0;
+    if (!keep_will(connect)) {
+        return {Reason::quota_exceeded, "there is no room for the will among what sessions hold"};
+    }
     SessionQuota::Place place;
     if (!take_place(connect.clean_start, place)) {
         return {Reason::quota_exceeded, "no more sessions may outlive their connections"};
     }
-    keep_will(connect);
     const bool present = open_session(connect, std::move(place));
     packets_.connects->add(cell());
     counters_.connections->add(cell(), 1);
@@ -158,8 +160,9 @@ uint64_t Client::expiry_of(std::optional<uint32_t> seconds) const {
     return connection_.shard().now_ms() + uint64_t{*seconds} * 1000;
 }
 
-void Client::keep_will(const Connect& connect) {
-    if (!connect.will) return;
+// False when all sessions together hold as much as they may.
+bool Client::keep_will(const Connect& connect) {
+    if (!connect.will) return true;
     const auto& will = *connect.will;
     will_ = std::make_unique<trestle::Will>();
     will_->from = publisher_;
@@ -171,6 +174,8 @@ void Client::keep_will(const Connect& connect) {
                                        .origin = publisher_.endpoint,
                                        .qos = static_cast<Qos>(will.qos),
                                        .retain = will.retain && options_.retain_available});
+    will_->held = {connection_.shard().hub().session_bytes(), will_->bytes()};
+    return static_cast<bool>(will_->held);
 }
 
 void Client::end(bool abnormal) {

@@ -77,7 +77,7 @@ class Client final : public SessionSink, public SessionHolder {
     bool open_session(const Connect& connect, SessionQuota::Place place);
     void offer(Properties& p, const Connect& connect, bool assigned) const;
     bool send_connack(const Connect& connect, bool session_present, bool assigned);
-    void keep_will(const Connect& connect);
+    bool keep_will(const Connect& connect);
     [[nodiscard]] uint64_t expiry_of(std::optional<uint32_t> seconds) const;
     [[nodiscard]] bool v5() const { return version_ == Version::v5; }
     [[nodiscard]] ShardIndex cell() const { return connection_.shard().index(); }

@@ -22,6 +22,7 @@ HubShard::HubShard(Hub& hub, ShardIndex index, Executor& executor, TimerQueue& t
       executor_(executor),
       timers_(timers),
       retained_turns_(executor),
+      session_bytes_(hub.session_bytes().share(index)),
       sessions_(std::make_unique<SessionTable>(*this)),
       carrier_(carrier),
       outgoing_(hub.shards()) {}

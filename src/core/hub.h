@@ -16,6 +16,7 @@
 #include "core/match.h"
 #include "core/retained.h"
 #include "core/retained_turns.h"
+#include "core/session_bytes.h"
 #include "core/subscriber.h"
 #include "core/subscription_index.h"
 #include "core/tap.h"
@@ -79,6 +80,7 @@ class HubShard {
     [[nodiscard]] Hub& hub() { return hub_; }
     [[nodiscard]] TimerQueue& timers() { return timers_; }
     [[nodiscard]] SessionTable& sessions() { return *sessions_; }
+    [[nodiscard]] SessionBytes::Share& session_bytes() { return session_bytes_; }
     [[nodiscard]] Executor& executor() { return executor_; }
     /// What has been done for peers here, in units of about a delivery: so that who reads from them
     /// can stop before one of them has the shard for long.
@@ -111,6 +113,7 @@ class HubShard {
     MatchCache cache_;
     EncodedForms forms_;
     RetainedTurns retained_turns_;
+    SessionBytes::Share& session_bytes_;
     std::unique_ptr<SessionTable> sessions_;
     Carrier& carrier_;
     std::vector<HandOver> outgoing_;
@@ -128,12 +131,17 @@ class Hub {
     static constexpr size_t kMostShards = 64;
     static constexpr uint8_t kMostHops = 8;
 
-    explicit Hub(size_t shards, const RetainedLimits& retained = {})
-        : lock_(shards), retained_(std::make_unique<RetainedTree>(retained)), shards_(shards) {}
+    explicit Hub(size_t shards, const RetainedLimits& retained = {},
+                 size_t max_session_bytes = SessionBytes::kDefaultMost)
+        : lock_(shards),
+          retained_(std::make_unique<RetainedTree>(retained)),
+          session_bytes_(shards, max_session_bytes),
+          shards_(shards) {}
 
     /// Before traffic flows.
     void count_in(const HubCounters& counters) { counters_ = counters; }
     [[nodiscard]] RetainedStore& retained() { return *retained_; }
+    [[nodiscard]] SessionBytes& session_bytes() { return session_bytes_; }
 
     [[nodiscard]] size_t shards() const { return shards_; }
     [[nodiscard]] size_t subscriptions() const { return index_.subscriptions(); }
@@ -155,6 +163,7 @@ class Hub {
     RouteTable routes_;
     std::vector<TapPtr> taps_;
     std::unique_ptr<RetainedStore> retained_;
+    SessionBytes session_bytes_;
     HubCounters counters_;
     size_t shards_;
 };

@@ -54,6 +54,12 @@ void Session::take(Delivery& delivery, bool retain, const SubscriptionMatch& mat
         }
         return;
     }
+    const size_t bytes = message.size() + bytes_of(match.subscription_ids);
+    if (!hub_.session_bytes().has_room(bytes + kBeside)) [[unlikely]] {
+        sink_->on_queue_full();
+        drop(DropReason::queue_full);
+        return;
+    }
     const uint16_t id = next_packet_id();
     if (!sink_->send({message, qos, retain, false, id, match.subscription_ids, delivery.forms()})) {
         drop(DropReason::too_large);
@@ -65,7 +71,9 @@ void Session::take(Delivery& delivery, bool retain, const SubscriptionMatch& mat
 void Session::put_in_flight(Queued&& publish, uint16_t id) {
     const State state =
         publish.qos == Qos::at_least_once ? State::awaiting_puback : State::awaiting_pubrec;
-    in_flight_bytes_ += publish.bytes();
+    const size_t bytes = publish.bytes();
+    in_flight_bytes_ += bytes;
+    hub_.session_bytes().add(bytes + kBeside);
     if (places_) [[unlikely]]
         places_->insert(id, left_slots_ + static_cast<uint32_t>(in_flight_.size()));
     in_flight_.push_back({std::move(publish), id, state, true});
@@ -86,22 +94,31 @@ void Session::enqueue(Delivery& delivery, Qos qos, bool retain, const Subscripti
         drop(DropReason::queue_full);
         return;
     }
-    queue_.push_back({delivery.keep(), match.subscription_ids, match.shared_group, qos, retain});
-    queued_bytes_ += bytes;
+    put_in_queue({delivery.keep(), match.subscription_ids, match.shared_group, qos, retain}, bytes);
     ledger_.queued->add(hub_.index());
-    ledger_.queue_messages->add(hub_.index(), 1);
-    ledger_.queue_bytes->add(hub_.index(), static_cast<int64_t>(bytes));
     tell_readiness();
 }
 
+void Session::put_in_queue(Queued&& item, size_t bytes) {
+    queue_.push_back(std::move(item));
+    queued_bytes_ += bytes;
+    hub_.session_bytes().add(bytes + kBeside);
+    ledger_.queue_messages->add(hub_.index(), 1);
+    ledger_.queue_bytes->add(hub_.index(), static_cast<int64_t>(bytes));
+}
+
 bool Session::make_room(size_t bytes) {
+    size_t most = limits_.max_queued_bytes;
+    // What others hold it cannot drop: when they leave no room, it may only replace its own.
+    if (!hub_.session_bytes().has_room_to_queue(bytes + kBeside)) {
+        most = std::min(most, queued_bytes_);
+    }
     const auto fits = [&] {
-        return queue_.size() < limits_.max_queued_messages &&
-               queued_bytes_ + bytes <= limits_.max_queued_bytes;
+        return queue_.size() < limits_.max_queued_messages && queued_bytes_ + bytes <= most;
     };
     if (fits()) return true;
     if (sink_ != nullptr) sink_->on_queue_full();
-    if (!limits_.drop_oldest || bytes > limits_.max_queued_bytes) return false;
+    if (!limits_.drop_oldest || bytes > most) return false;
     while (!fits() && !queue_.empty()) {
         take_front();
         drop(DropReason::queue_full);
@@ -113,6 +130,7 @@ Session::Queued Session::take_front() {
     Queued item = queue_.pop_front();
     const auto bytes = item.bytes();
     queued_bytes_ -= bytes;
+    hub_.session_bytes().give_back(bytes + kBeside);
     ledger_.queue_messages->add(hub_.index(), -1);
     ledger_.queue_bytes->add(hub_.index(), -static_cast<int64_t>(bytes));
     return item;
@@ -202,11 +220,8 @@ void Session::detach() {
             drop(DropReason::session_ended);
             continue;
         }
-        const auto bytes = item.bytes();
-        queued_bytes_ += bytes;
-        ledger_.queue_messages->add(hub_.index(), 1);
-        ledger_.queue_bytes->add(hub_.index(), static_cast<int64_t>(bytes));
-        queue_.push_back(std::move(item));
+        const size_t bytes = item.bytes();
+        put_in_queue(std::move(item), bytes);
     }
     queue_.shrink();
 }
@@ -332,7 +347,9 @@ void Session::set_readiness() {
 
 void Session::let_go_of_message(InFlight& slot) {
     if (!slot.publish.message) return;
-    in_flight_bytes_ -= slot.publish.bytes();
+    const size_t bytes = slot.publish.bytes();
+    in_flight_bytes_ -= bytes;
+    hub_.session_bytes().give_back(bytes + kBeside);
     slot.publish.message = nullptr;
     slot.publish.subscription_ids = {};
 }
@@ -427,10 +444,11 @@ void Session::drop_all(DropReason reason) {
         drop(reason, in_flight_count_);
         ledger_.in_flight->add(hub_.index(), -static_cast<int64_t>(in_flight_count_));
     }
+    for (size_t i = 0; i < in_flight_.size(); ++i) let_go_of_message(in_flight_[i]);
     in_flight_.clear();
     places_.reset();
     in_flight_count_ = outstanding_ = 0;
-    in_flight_bytes_ = resend_at_ = 0;
+    resend_at_ = 0;
 }
 
 }  // namespace trestle

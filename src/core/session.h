@@ -138,6 +138,8 @@ class Session final : public Subscriber {
         }
     };
     static size_t bytes_of(const std::vector<uint32_t>& ids) { return ids.size() * sizeof ids[0]; }
+    /// What a message takes beside its bytes, in the account of all sessions.
+    static constexpr size_t kBeside = sizeof(Message) + sizeof(Queued);
     struct InFlight {
         Queued publish;
         uint16_t packet_id = 0;
@@ -153,6 +155,7 @@ class Session final : public Subscriber {
                resend_at_ == in_flight_.size();
     }
     void put_in_flight(Queued&& publish, uint16_t packet_id);
+    void put_in_queue(Queued&& item, size_t bytes);
     void enqueue(Delivery& delivery, Qos qos, bool retain, const SubscriptionMatch& match);
     void send_queued(Queued&& item);
     bool make_room(size_t bytes);

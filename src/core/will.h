@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "core/message.h"
+#include "core/session_bytes.h"
 #include "core/subscriber.h"
 
 namespace trestle {
@@ -19,7 +20,13 @@ struct Will {
     MessagePtr message;  // its expiry is counted from the publication on
     uint32_t delay_s = 0;
     std::optional<uint32_t> expiry_s;
+    SessionBytes::Part held;
 
+    /// Bytes that it takes; those of `held`, once there is room for them.
+    [[nodiscard]] size_t bytes() const {
+        return sizeof *this + sizeof *message + message->view().size() + from.client_id.size() +
+               from.user.size();
+    }
     /// `self`: the client's session, for "no local"; null when it is gone.
     void publish(HubShard& hub, const Subscriber* self);
 };

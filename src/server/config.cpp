@@ -76,7 +76,7 @@ class Loader {
         config.admin = admin_of(settings.object("admin"));
         const Settings& hub = settings.object("hub");
         config.hub = {hub.integer("max_retained_messages"), hub.integer("max_retained_bytes"),
-                      hub.integer("sys_interval_s")};
+                      hub.integer("max_session_bytes"), hub.integer("sys_interval_s")};
     }
 
     void endpoints(const json& given, Config& config) {

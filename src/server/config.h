@@ -87,6 +87,7 @@ struct LogConfig {
 struct HubConfig {
     int64_t max_retained_messages = 1'000'000;
     int64_t max_retained_bytes = int64_t{1} << 30;
+    int64_t max_session_bytes = int64_t{4} << 30;
     int64_t sys_interval_s = 10;  // 0: no $SYS topics
     bool operator==(const HubConfig&) const = default;
 };

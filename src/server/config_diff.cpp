@@ -23,6 +23,8 @@ class Comparison {
                wanted_.hub.max_retained_messages);
         number("hub.max_retained_bytes", running_.hub.max_retained_bytes,
                wanted_.hub.max_retained_bytes);
+        number("hub.max_session_bytes", running_.hub.max_session_bytes,
+               wanted_.hub.max_session_bytes);
         number("hub.sys_interval_s", running_.hub.sys_interval_s, wanted_.hub.sys_interval_s);
         text("log.level", running_.log.level, wanted_.log.level);
         text("log.format", running_.log.format, wanted_.log.format);

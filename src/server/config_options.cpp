@@ -51,6 +51,11 @@ std::vector<Option> top_options() {
              Option::integer("max_retained_bytes", "Bytes of retained messages kept at most")
                  .between(0, 1e15)
                  .fallback(int64_t{1} << 30),
+             Option::integer("max_session_bytes",
+                             "Bytes that all sessions together hold: messages queued and in "
+                             "flight, wills")
+                 .between(1, 1e15)
+                 .fallback(int64_t{4} << 30),
              Option::integer("sys_interval_s",
                              "Seconds between updates of the $SYS topics; 0 = no such topics")
                  .between(0, 86'400)

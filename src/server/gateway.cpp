@@ -56,7 +56,8 @@ Gateway::Gateway(const Config& config, PluginLoader& plugins, LogSink& log, Metr
       metrics_(metrics),
       hub_(static_cast<size_t>(config.shards),
            {.max_messages = static_cast<size_t>(config.hub.max_retained_messages),
-            .max_bytes = static_cast<size_t>(config.hub.max_retained_bytes)}),
+            .max_bytes = static_cast<size_t>(config.hub.max_retained_bytes)},
+           static_cast<size_t>(config.hub.max_session_bytes)),
       pool_(hub_, static_cast<size_t>(config.shards)) {
     add_metrics();
 }
@@ -72,6 +73,9 @@ void Gateway::add_metrics() {
                         [this] { return static_cast<double>(hub_.retained().messages()); });
     metrics_.gauge_from("trestle_retained_bytes", "Bytes of retained messages", {},
                         [this] { return static_cast<double>(hub_.retained().bytes()); });
+    metrics_.gauge_from("trestle_session_bytes",
+                        "Bytes that all sessions hold: messages queued and in flight, wills", {},
+                        [this] { return static_cast<double>(hub_.session_bytes().held()); });
     HubCounters counters;
     counters.retained_refused =
         &metrics_.counter("trestle_retained_refused_total",

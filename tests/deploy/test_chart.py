@@ -144,14 +144,15 @@ def test_grace_period_covers_all_that_takes_time(render):
     assert grace("-set", "terminationGracePeriodSeconds=7") == 7
 
 
-def test_retained_messages_leave_room_in_the_memory(render, tmp_path):
-    """A store as large as the pod's limit would get the pod killed by whoever publishes."""
+def test_hub_limits_leave_room_in_the_memory(render, tmp_path):
+    """Stores as large as the pod's limit would get the pod killed by whoever publishes."""
     text = render()
     box = of_kind(text, "Deployment")["spec"]["template"]["spec"]["containers"][0]
     number, unit = re.fullmatch(r"(\d+)(Mi|Gi)", box["resources"]["limits"]["memory"]).groups()
     limit = int(number) * {"Mi": 2**20, "Gi": 2**30}[unit]
     config = json.loads(config_of(text, tmp_path).read_text())
-    assert config["hub"]["max_retained_bytes"] < limit / 2
+    assert config["hub"]["max_retained_bytes"] <= limit / 4
+    assert config["hub"]["max_session_bytes"] <= limit / 4
     assert config["hub"]["max_retained_messages"] * 1024 <= limit / 2
 
 

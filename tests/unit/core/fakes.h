@@ -51,8 +51,8 @@ struct FakeCarrier final : HubShard::Carrier {
 
 /// Shards without threads; what they hand over is carried by hand.
 struct World {
-    explicit World(size_t shards)
-        : hub(shards), executors(shards), timers(shards), carriers(shards) {
+    explicit World(size_t shards, size_t max_session_bytes = SessionBytes::kDefaultMost)
+        : hub(shards, {}, max_session_bytes), executors(shards), timers(shards), carriers(shards) {
         for (size_t i = 0; i < shards; ++i) {
             parts.push_back(std::make_unique<HubShard>(hub, static_cast<ShardIndex>(i),
                                                        executors[i], timers[i], carriers[i]));

@@ -22,6 +22,7 @@ class SessionTableTest : public testing::Test {
         expect_gauges(0, 0);
         EXPECT_EQ(books_.balance(), 0);
         EXPECT_EQ(books_.queue_messages.value(), 0);
+        EXPECT_EQ(world_.hub.session_bytes().held(), 0);
         EXPECT_EQ(world_.hub.subscriptions(), 0u);
         EXPECT_EQ(world_.timers[0].size(), 0u);
     }

@@ -23,6 +23,7 @@ class SessionTest : public testing::Test {
         EXPECT_EQ(books_.queue_messages.value(), 0);
         EXPECT_EQ(books_.queue_bytes.value(), 0);
         EXPECT_EQ(books_.in_flight.value(), 0);
+        EXPECT_EQ(world_.hub.session_bytes().held(), 0);
         EXPECT_EQ(books_.dropped.value(), books_.reasons_sum());
         EXPECT_EQ(world_.hub.subscriptions(), 0u);
     }
