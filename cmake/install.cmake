@@ -9,10 +9,12 @@ foreach(file config/trestle.schema.json)
     install(FILES ${PROJECT_SOURCE_DIR}/${file} DESTINATION share/trestle COMPONENT runtime)
   endif()
 endforeach()
-foreach(file README.md CHANGELOG.md LICENSE)
-  if(EXISTS ${PROJECT_SOURCE_DIR}/${file})
-    install(FILES ${PROJECT_SOURCE_DIR}/${file} DESTINATION share/doc/trestle COMPONENT runtime)
-  endif()
+# Where their links to each other lead.
+foreach(file README.md CHANGELOG.md plugins/README.md plugins/mqtt/README.md
+    plugins/mqtt/CONFORMANCE.md plugins/websocket/README.md plugins/websocket/PROTOCOL.md
+    plugins/zmq/README.md plugins/zmq/PROTOCOL.md plugins/zmq/examples/native_worker.py)
+  get_filename_component(folder share/doc/trestle/${file} DIRECTORY)
+  install(FILES ${PROJECT_SOURCE_DIR}/${file} DESTINATION ${folder} COMPONENT runtime)
 endforeach()
 
 install(FILES ${PROJECT_SOURCE_DIR}/packaging/trestle.sysusers DESTINATION lib/sysusers.d

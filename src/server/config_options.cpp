@@ -25,7 +25,8 @@ std::vector<Option> top_options() {
                  .shown_as("http://0.0.0.0:8081"),
              Option::string(
                  "token",
-                 "Bearer token that requests must carry on `listen`, but for /healthz and /readyz")
+                 "Bearer token that requests must carry on `listen`, but for /healthz, /readyz and "
+                 "the files of the dashboard")
                  .not_empty()
                  .shown_as("${file:/run/secrets/trestle-token}"),
              Option::boolean("anonymous", "Listen beyond loopback without a token").fallback(false),

@@ -173,7 +173,7 @@ PROVOKED = {
     "unknown_delivery": [{"op": "ack", "id": 1, "delivery": 9}],
     "quota_exceeded": [{"op": "subscribe", "id": i, "filter": f"q/{i}"} for i in range(6)],
     "queue_full": [{"op": "publish", "id": i, "topic": "jobs/1", "qos": 1} for i in range(2)],
-    "too_large": [{"op": "publish", "id": 1, "topic": "jobs/1", "qos": 1, "payload": "x" * 2000}],
+    "given_up": [{"op": "publish", "id": 1, "topic": "jobs/1", "qos": 1, "payload": "x" * 2000}],
     "no_subscriber": [{"op": "request", "id": 1, "topic": "nobody"}],
     "timed_out": [{"op": "subscribe", "id": 0, "filter": "mute"},
                   {"op": "request", "id": 1, "topic": "mute", "timeout_ms": 1}],

@@ -77,7 +77,8 @@ def test_what_is_in_them(packages):
                  "/usr/lib/sysusers.d/trestle.conf",
                  "/etc/default/trestle", "/usr/lib/systemd/system/trestle.service",
                  "/usr/lib/trestle/plugins/mqtt.so", "/usr/lib/trestle/plugins/zmq.so",
-                 "/usr/lib/trestle/plugins/websocket.so", "/usr/share/doc/trestle/README.md"):
+                 "/usr/lib/trestle/plugins/websocket.so", "/usr/share/doc/trestle/README.md",
+                 "/usr/share/doc/trestle/plugins/zmq/PROTOCOL.md"):
         assert path in files, path
     assert not [f for f in files if f.endswith((".h", ".cmake", ".pc"))], "belongs into -dev"
     development = files_of(packages["trestle-dev"])

@@ -11,6 +11,7 @@ Fault fault_of(Outcome outcome) {
     switch (outcome) {
         case Outcome::accepted:
         case Outcome::no_subscriber:
+        case Outcome::no_receiver:
             return {};
         case Outcome::not_retained:
             return {Code::quota_exceeded, "delivered, but there is no room to retain it"};
@@ -19,12 +20,11 @@ Fault fault_of(Outcome outcome) {
         case Outcome::timed_out:
             return {Code::timed_out, "no worker took it in time"};
         case Outcome::given_up:
-            return {Code::too_large, "a route can never take it"};
+            return {Code::given_up, "a route or a worker refused it for good"};
         case Outcome::queue_full:
-            return {Code::queue_full, "a route's queue stayed full; send it again later"};
-        default:
-            return {Code::no_subscriber, "a route has nobody at its far end"};
+            break;
     }
+    return {Code::queue_full, "a route did not take it; send it again later"};
 }
 
 void Client::on_message(std::string_view message, bool is_text) {

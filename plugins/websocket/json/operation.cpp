@@ -262,7 +262,7 @@ std::string_view to_string(Code code) {
         "unknown_op",     "bad_request",      "topic_invalid",
         "filter_invalid", "payload_invalid",  "qos_not_supported",
         "not_authorized", "unknown_delivery", "quota_exceeded",
-        "queue_full",     "too_large",        "no_subscriber",
+        "queue_full",     "given_up",         "no_subscriber",
         "timed_out",      "dead_lettered"};
     return kNames[static_cast<size_t>(code)];
 }

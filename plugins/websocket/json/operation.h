@@ -24,7 +24,7 @@ enum class Code : uint8_t {
     unknown_delivery,
     quota_exceeded,
     queue_full,
-    too_large,
+    given_up,
     no_subscriber,
     timed_out,
     dead_lettered,
