@@ -55,7 +55,7 @@ void Session::take(Delivery& delivery, bool retain, const SubscriptionMatch& mat
         return;
     }
     const size_t bytes = message.size() + bytes_of(match.subscription_ids);
-    if (!hub_.session_bytes().has_room(bytes + kBeside)) [[unlikely]] {
+    if (!room_in_flight(bytes)) [[unlikely]] {
         sink_->on_queue_full();
         drop(DropReason::queue_full);
         return;
@@ -65,21 +65,29 @@ void Session::take(Delivery& delivery, bool retain, const SubscriptionMatch& mat
         drop(DropReason::too_large);
         return;
     }
-    put_in_flight({delivery.keep(), match.subscription_ids, match.shared_group, qos, retain}, id);
+    put_in_flight({delivery.keep(), match.subscription_ids, match.shared_group, qos, retain}, bytes,
+                  id);
 }
 
-void Session::put_in_flight(Queued&& publish, uint16_t id) {
+void Session::count_in_flight() {
+    in_flight_step_ = sink_ == nullptr ? in_flight_bytes_ : in_flight_bytes_ / kStep * kStep;
+    const size_t counted = in_flight_step_ == 0 ? 0 : in_flight_step_ + in_flight_count_ * kBeside;
+    auto& account = hub_.session_bytes();
+    account.add(counted);
+    account.give_back(std::exchange(in_flight_counted_, counted));
+}
+
+void Session::put_in_flight(Queued&& publish, size_t bytes, uint16_t id) {
     const State state =
         publish.qos == Qos::at_least_once ? State::awaiting_puback : State::awaiting_pubrec;
-    const size_t bytes = publish.bytes();
     in_flight_bytes_ += bytes;
-    hub_.session_bytes().add(bytes + kBeside);
     if (places_) [[unlikely]]
         places_->insert(id, left_slots_ + static_cast<uint32_t>(in_flight_.size()));
     in_flight_.push_back({std::move(publish), id, state, true});
     resend_at_ = in_flight_.size();
     ++in_flight_count_;
     ++outstanding_;
+    note_in_flight();
     ledger_.in_flight->add(hub_.index(), 1);
     tell_readiness();
 }
@@ -163,7 +171,8 @@ void Session::send_queued(Queued&& item) {
             {item.message->view(), item.qos, item.retain, false, id, item.subscription_ids})) {
         drop(DropReason::too_large);
     } else if (acknowledged) {
-        put_in_flight(std::move(item), id);
+        const size_t bytes = item.bytes();
+        put_in_flight(std::move(item), bytes, id);
     } else {
         ledger_.sent->add(hub_.index());
     }
@@ -208,6 +217,7 @@ bool Session::send_again(InFlight& slot) {
 
 void Session::detach() {
     sink_ = nullptr;
+    count_in_flight();
     if (incoming_) incoming_->detach();
     if (retained_) retained_->detach();
     tell_readiness();
@@ -242,6 +252,7 @@ bool Session::on_pubrec(uint16_t packet_id, bool failed) {
     }
     slot->state = State::awaiting_pubcomp;
     let_go_of_message(*slot);  // never sent again [MQTT-4.3.3-4]
+    note_in_flight();
     if (sink_ != nullptr) sink_->send_pubrel(packet_id);
     return true;
 }
@@ -347,9 +358,7 @@ void Session::set_readiness() {
 
 void Session::let_go_of_message(InFlight& slot) {
     if (!slot.publish.message) return;
-    const size_t bytes = slot.publish.bytes();
-    in_flight_bytes_ -= bytes;
-    hub_.session_bytes().give_back(bytes + kBeside);
+    in_flight_bytes_ -= slot.publish.bytes();
     slot.publish.message = nullptr;
     slot.publish.subscription_ids = {};
 }
@@ -362,6 +371,7 @@ void Session::release(InFlight& slot) {
     slot.state = State::free;
     if (std::exchange(slot.sent, false)) --outstanding_;
     --in_flight_count_;
+    note_in_flight();
     ledger_.in_flight->add(hub_.index(), -1);
     while (!in_flight_.empty() && in_flight_.front().state == State::free) {
         in_flight_.pop_front();
@@ -444,11 +454,11 @@ void Session::drop_all(DropReason reason) {
         drop(reason, in_flight_count_);
         ledger_.in_flight->add(hub_.index(), -static_cast<int64_t>(in_flight_count_));
     }
-    for (size_t i = 0; i < in_flight_.size(); ++i) let_go_of_message(in_flight_[i]);
     in_flight_.clear();
     places_.reset();
     in_flight_count_ = outstanding_ = 0;
-    resend_at_ = 0;
+    in_flight_bytes_ = resend_at_ = 0;
+    count_in_flight();
 }
 
 }  // namespace trestle

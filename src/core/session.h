@@ -154,7 +154,22 @@ class Session final : public Subscriber {
         return in_flight_count_ < window_ && in_flight_bytes_ < limits_.max_queued_bytes &&
                resend_at_ == in_flight_.size();
     }
-    void put_in_flight(Queued&& publish, uint16_t packet_id);
+    /// In the account of all sessions the window of a connected client counts in whole steps of
+    /// bytes, so that a message to one who reads mostly costs a comparison; exactly when it leaves.
+    static constexpr size_t kStep = 4096;
+    [[nodiscard]] bool off_by_a_step(size_t bytes) const {
+        return bytes - in_flight_step_ >= kStep;  // also when it is less
+    }
+    [[nodiscard]] bool room_in_flight(size_t bytes) const {
+        const size_t then = in_flight_bytes_ + bytes;
+        return !off_by_a_step(then) || hub_.session_bytes().has_room(then - in_flight_step_);
+    }
+    void note_in_flight() {
+        if (off_by_a_step(in_flight_bytes_)) [[unlikely]]
+            count_in_flight();
+    }
+    void count_in_flight();
+    void put_in_flight(Queued&& publish, size_t bytes, uint16_t packet_id);
     void put_in_queue(Queued&& item, size_t bytes);
     void enqueue(Delivery& delivery, Qos qos, bool retain, const SubscriptionMatch& match);
     void send_queued(Queued&& item);
@@ -196,6 +211,8 @@ class Session final : public Subscriber {
     uint32_t outstanding_ = 0;  // of these, sent on this connection
     uint32_t left_slots_ = 0;   // how many have gone from the front, so far
     size_t in_flight_bytes_ = 0;
+    size_t in_flight_step_ = 0;     // of these, what the account has been told
+    size_t in_flight_counted_ = 0;  // and what it was told with what messages take beside
     size_t resend_at_ = 0;  // slots from here on belong to a former connection
     size_t queued_bytes_ = 0;
     Ring<Queued> queue_;
