@@ -23,7 +23,9 @@ EndpointCounters EndpointContext::counters(std::string_view protocol) const {
     c.protocol_errors = &metrics.counter("trestle_protocol_errors_total",
                                          "Peers that broke the protocol and were cut off", both);
     c.connections =
-        &metrics.gauge("trestle_connections", "MQTT and JSON clients connected now; of ZeroMQ see trestle_zmq_peers", {{"endpoint", name_}});
+        &metrics.gauge("trestle_connections",
+                       "MQTT and JSON clients connected now; of ZeroMQ see trestle_zmq_peers",
+                       {{"endpoint", name_}});
     c.dropped = drop_counters();
     return c;
 }
