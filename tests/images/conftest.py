@@ -48,14 +48,20 @@ def commit():
 
 
 @pytest.fixture(scope="session")
-def image(engine, package, tmp_path_factory):
+def built(engine, package, tmp_path_factory):
+    """An image that holds the package alone, as the Dockerfile's first stage does; its name."""
+    tar = tmp_path_factory.mktemp("built") / "built.tar"
+    with tarfile.open(tar, "w") as out:
+        out.add(package, "out/trestle.deb")
+    engine.run("import", tar, "trestle-built")
+    return "trestle-built"
+
+
+@pytest.fixture(scope="session")
+def image(engine, request):
     """Of docker/Dockerfile; its name."""
     arguments = ["-f", ROOT / "docker/Dockerfile", "--build-arg", f"COMMIT={commit()}"]
     if not os.environ.get("TRESTLE_IMAGE_FROM_SOURCE"):
-        tar = tmp_path_factory.mktemp("built") / "built.tar"
-        with tarfile.open(tar, "w") as out:
-            out.add(package, "out/trestle.deb")
-        engine.run("import", tar, "trestle-built")
-        arguments += ["--build-arg", "BUILT=trestle-built"]
+        arguments += ["--build-arg", f"BUILT={request.getfixturevalue('built')}"]
     engine.build(ROOT, "trestle", *arguments, timeout=3000)
     return "trestle"

@@ -15,9 +15,9 @@ AS_A_MACHINE = ["--cap-add=SYS_ADMIN", "--cap-add=NET_ADMIN", "--cap-add=SYS_PTR
 
 
 @pytest.fixture(scope="module")
-def machine(engine, image):
+def machine(engine, built):
     """Booted, with the package installed by apt."""
-    engine.build(HERE / "systemd", "trestle-machine")
+    engine.build(HERE / "systemd", "trestle-machine", "--build-arg", f"BUILT={built}")
     with engine.container("trestle-machine", options=AS_A_MACHINE) as one:
         wait_until(lambda: re.search("running|degraded", one.exec(
             "systemctl", "is-system-running", check=False).stdout), "systemd does not boot", 60)
