@@ -52,6 +52,8 @@ void ZmqEndpoint::set_options(int type) {
     socket_.set(ZMQ_SNDHWM, options_.send_hwm);
     socket_.set(ZMQ_RCVHWM, options_.receive_hwm);
     socket_.set(ZMQ_LINGER, 0);  // until `close` knows better
+    // Also keeps the pipe of a connection that is gone from its successor, which libzmq 4.3.4 takes
+    // for one that had stopped reading: it would stop the process (zeromq/libzmq issue 3937).
     socket_.set(ZMQ_IMMEDIATE, 1);
     socket_.set(ZMQ_IPV6, 1);
     socket_.set(ZMQ_TCP_KEEPALIVE, 1);

@@ -14,6 +14,7 @@ from harness import join, route
 from mqtt_bytes import PUBACK, V5, publish
 from support.metrics import balance_of_route
 from support.waiting import PATIENCE, TimedOut, wait_until
+from support.zmtp import reset, speak_zmtp
 
 READINGS = route("readings", "sensors/{device}/value", "v.{device}.", to="out")
 JOBS = route("jobs", "job/{n}", "job.{n}", to="jobs")
@@ -261,3 +262,19 @@ def test_a_thousand_frames(gateway, raw, sockets):
     upstream.send(b"\x01v.")
     one.wait_metric(1, "trestle_zmq_subscriptions", endpoint="out")
     assert one.metric("trestle_protocol_errors_total", endpoint="out") == 1
+
+
+@pytest.mark.parametrize("kind,socket_kind,message", [
+    (b"PUSH", "pull", b"in.1"), (b"DEALER", "router", b"x"), (b"SUB", "pub", b"\x01v.")])
+def test_resets_behind_a_ping(gateway, kind, socket_kind, message):
+    """Libzmq stops the whole process when that happens to a pipe that is full, if it is let."""
+    one = gateway(endpoints={"peers": {"socket": socket_kind, "receive_hwm": 1}}, routes=[])
+    frame = b"\0" + bytes([len(message)]) + message
+    for _ in range(200):
+        link = speak_zmtp(one.port_of("peers"), kind, minor=1)
+        link.sendall(frame * (8000 // len(frame)) + b"\x04\x07\x04PING\0\0")
+        reset(link)
+    last = speak_zmtp(one.port_of("peers"), kind, minor=1)
+    one.wait_metric(1, "trestle_zmq_peers", endpoint="peers")
+    last.close()
+    one.wait_metric(0, "trestle_zmq_peers", endpoint="peers")

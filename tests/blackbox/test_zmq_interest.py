@@ -11,6 +11,7 @@ from mqtt_bytes import PUBACK, PUBREC, V5, V311, publish
 from support.gateway import run_program
 from support.metrics import balance_of_route
 from support.waiting import PATIENCE, wait_until
+from support.zmtp import speak_zmtp
 
 READINGS = route("readings", "sensors/{device}/temperature", "t.{device}.", to="out")
 
@@ -117,15 +118,6 @@ def test_more_subscriptions_than_are_kept_track_of(gateway, raw, sockets):
         device.publish(f"sensors/{i}/temperature", b"x", 1, packet_id=i + 1)
     assert {sub.recv_multipart()[0] for _ in range(20)} == {b"t.%d." % i for i in range(20)}
     assert one.metric("trestle_zmq_subscriptions", endpoint="out") == 10
-
-
-def speak_zmtp(port, kind):
-    """A connection that has made the handshake of ZMTP 3.0 (RFC 23) by hand."""
-    link = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
-    link.sendall(b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32))
-    ready = b"\x05READY\x0bSocket-Type" + struct.pack(">I", len(kind)) + kind
-    link.sendall(b"\x04" + bytes([len(ready)]) + ready)
-    return link
 
 
 def speak_zmtp3(port):
