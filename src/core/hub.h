@@ -89,7 +89,7 @@ class HubShard {
     [[nodiscard]] RetainedTurns& retained_turns() { return retained_turns_; }
 
  private:
-    static constexpr size_t kCarryAt = 64 * 1024;  // bytes; small enough to stay in the cache
+    static constexpr size_t kCarryAt = 32 * 1024;  // bytes; the other shard may begin then
 
     /// `memo` is the publisher's; a result that is too large for it is held by `large`.
     MatchResult& match(std::string_view topic, MatchPtr& memo, MatchPtr& large);

@@ -92,7 +92,6 @@ class Shard final : public Executor, private HubShard::Carrier {
 
  private:
     struct Lane;
-    static constexpr size_t kLaneBytes = 16u << 20;
     void end_turn();
     void arm_timer();
     void timer_fired();
