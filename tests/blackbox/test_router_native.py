@@ -219,3 +219,24 @@ def test_the_example_as_a_program(gateway, raw):
         program.kill()
         program.wait()
         reader.join()
+def test_the_example_says_that_it_lives(context):
+    """Also while it waits for a job and hears its gateway's heartbeats all the time."""
+    gateway = context.socket(zmq.ROUTER)
+    gateway.rcvtimeo = 20_000
+    gateway.bind("tcp://127.0.0.1:*")
+    address = gateway.getsockopt_string(zmq.LAST_ENDPOINT)
+    program = subprocess.Popen([sys.executable, EXAMPLES / "native_worker.py", address, "encode"])
+    try:
+        peer, hello, _ = gateway.recv_multipart()
+        assert hello[4] == 0x01
+        gateway.send_multipart([peer, b"TRW1\x81" + struct.pack(">III", 200, 30_000, 100)])
+        for _ in range(100):
+            gateway.send_multipart([peer, b"TRW1\x89"])
+            if gateway.poll(50):
+                break
+        assert gateway.recv_multipart(zmq.NOBLOCK) == [peer, b"TRW1\x09"]
+    finally:
+        program.kill()
+        program.wait()
+
+
