@@ -172,7 +172,7 @@ void RouterEndpoint::ended(const Job& job, JobEnd end, JobBoard::Frames body) {
     if (!is_given_up || dead_letter.empty()) return;
     const MessageView& message = job.item.message->view();
     const std::string id = id_of(job);
-    const bool has_reason = end == JobEnd::refused && !body.empty();
+    const bool has_reason = end == JobEnd::refused && !body.empty() && is_reason(body.back());
     publish_later(make_dead_letter(message,
                                    {.status = words.status,
                                     .reason = has_reason ? body.back() : words.reason,

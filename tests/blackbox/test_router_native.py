@@ -175,6 +175,34 @@ def test_nack_extend_and_reply(gateway, raw, worker):
     assert b"!" in b"".join(g.body for g in got)
 
 
+@pytest.mark.parametrize("said,told", [(b"unreadable", "unreadable"), (None, "refused by a worker"),
+                                       (b"", "refused by a worker"),
+                                       (b"\xff no text", "refused by a worker"),
+                                       (b"x" * 65_536, "refused by a worker")],
+                         ids=["text", "nothing", "empty", "bytes", "long"])
+def test_a_dead_letter_says_why(gateway, raw, worker, said, told):
+    """In the worker's words, when a user property can hold them."""
+    one = gateway(endpoints={"workers": {"socket": "router"}},
+                  routes=[{**WORK, "ack": "worker", "dead_letter": "dead/work"}])
+    device, watcher = raw(one.port), raw(one.port)
+    device.connect()
+    watcher.connect()
+    watcher.subscribe("dead/work")
+    own = b"\x26\x00\x04mine\x00\x03yes"
+    device.send(publish(V5, "work/1", b"x", 1, 1, props=own))
+    w = worker(one)
+    while (frames := w.socket.recv_multipart())[0][4] != DELIVER:
+        pass
+    w.send(NACK, frames[0][5:13] + struct.pack(">IB", 0, 1), *([] if said is None else [said]))
+    letter = watcher.expect_message()
+    assert letter.payload == b"x"
+    assert [(name.decode(), value.decode()) for name, value in letter.props[0x26]] == [
+        ("mine", "yes"), ("trestle-status", "422"), ("trestle-reason", told),
+        ("trestle-attempts", "1"), ("trestle-topic", "work/1"),
+        ("trestle-id", json.loads(frames[2])["id"])]
+    assert device.expect(PUBACK).reason(V5) == 0x83
+
+
 def test_publish_with_acknowledgement(gateway, raw, worker):
     one = start(gateway)
     device = raw(one.port)
@@ -203,22 +231,6 @@ def test_nonsense_is_closed(gateway, raw, worker):
     one.wait_metric(1, "trestle_zmq_workers", endpoint="workers")
 
 
-def test_the_example_as_a_program(gateway, raw):
-    one = start(gateway)
-    device = raw(one.port)
-    device.connect()
-    send_jobs(device, 300)
-    program = subprocess.Popen([sys.executable, EXAMPLES / "native_worker.py",
-                                one.address("workers"), "encode"], stdout=subprocess.PIPE)
-    try:
-        reader = threading.Thread(target=program.stdout.read)
-        reader.start()
-        for i in range(300):
-            assert device.expect(PUBACK).packet_id == i + 1
-    finally:
-        program.kill()
-        program.wait()
-        reader.join()
 def test_the_example_says_that_it_lives(context):
     """Also while it waits for a job and hears its gateway's heartbeats all the time."""
     gateway = context.socket(zmq.ROUTER)
@@ -240,3 +252,19 @@ def test_the_example_says_that_it_lives(context):
         program.wait()
 
 
+def test_the_example_as_a_program(gateway, raw):
+    one = start(gateway)
+    device = raw(one.port)
+    device.connect()
+    send_jobs(device, 300)
+    program = subprocess.Popen([sys.executable, EXAMPLES / "native_worker.py",
+                                one.address("workers"), "encode"], stdout=subprocess.PIPE)
+    try:
+        reader = threading.Thread(target=program.stdout.read)
+        reader.start()
+        for i in range(300):
+            assert device.expect(PUBACK).packet_id == i + 1
+    finally:
+        program.kill()
+        program.wait()
+        reader.join()
