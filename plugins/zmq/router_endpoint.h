@@ -84,6 +84,8 @@ class RouterEndpoint final : public QueueingEndpoint, private JobBoard::Outside 
     bool take_newcomer(const JobBoard::Newcomer& newcomer);
     void take_from_worker(Worker& worker, const PeerMessage& message);
     void take_nonsense(std::string_view peer, const char* what);
+    void take_too_large(std::string_view peer);
+    void dismiss_worker(std::string_view peer);
     static constexpr uint64_t kUnnamedConnection = UINT64_MAX;
     void send_away(std::string_view peer, Dialect dialect);
     void complain(const char* what);

@@ -94,7 +94,7 @@ void RouterEndpoint::take_mdp(std::string_view peer, FrameView frames) {
         return;
     }
     if (worker->dialect != message.dialect) return take_nonsense(peer, "two protocols at once");
-    if (is_too_large()) return take_nonsense(peer, "a message that is too large");
+    if (is_too_large()) return take_too_large(peer);
     take_from_worker(*worker, message);
 }
 
@@ -199,6 +199,16 @@ void RouterEndpoint::complain(const char* what) {
 void RouterEndpoint::take_nonsense(std::string_view peer, const char* what) {
     complain(what);
     counters_.drop(home_index(), DropReason::bad_frames);
+    dismiss_worker(peer);
+}
+
+// The same; the message has been counted.
+void RouterEndpoint::take_too_large(std::string_view peer) {
+    complain("a message that is too large");
+    dismiss_worker(peer);
+}
+
+void RouterEndpoint::dismiss_worker(std::string_view peer) {
     if (Worker* worker = board_.find(peer)) board_.dismiss(here(), *worker);
 }
 

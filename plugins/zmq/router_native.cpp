@@ -16,9 +16,14 @@ void RouterEndpoint::take_native(std::string_view peer, FrameView frames) {
     using Kind = NativeMessage::Kind;
     const NativeMessage message = read_native(frames);
     if (message.kind == Kind::publish) return take_publish(peer, message);
-    if (is_too_large() || message.kind == Kind::bad) {
+    const bool is_nonsense = message.kind == Kind::bad;
+    if (is_nonsense || is_too_large()) {
         const bool is_worker = board_.find(peer) != nullptr;
-        take_nonsense(peer, "a head that makes no sense, or too much behind it");
+        if (is_nonsense) {
+            take_nonsense(peer, "a head that makes no sense, or too much behind it");
+        } else {
+            take_too_large(peer);
+        }
         return is_worker ? void() : send_away(peer, Dialect::native);
     }
     if (message.kind == Kind::hello) return take_hello(peer, message);

@@ -149,6 +149,31 @@ def test_a_huge_frame(start, raw, context):
     still_works(one, raw, context)
 
 
+@pytest.mark.parametrize("protocol", ["mdp", "trestle"])
+def test_an_answer_that_is_too_large(start, raw, context, protocol):
+    """The worker is sent away, and the job comes back; the answer has one fate."""
+    one = start(max_message_size=100_000)
+    device = raw(one.port)
+    device.connect()
+    device.send(publish(V5, "work/1", b"x", 1, 1))
+    if protocol == "mdp":
+        worker = Worker(context, one.address("workers"), b"encode")
+        assert worker.recv()[-1] == b"x"
+        worker.reply(b"y" * 110_000)
+    else:
+        worker = context.socket(zmq.DEALER)
+        worker.connect(one.address("workers"))
+        worker.send_multipart([b"TRW1\x01" + struct.pack(">I", 1), b"encode"])
+        while (head := worker.recv_multipart()[0])[4] != 0x82:
+            pass
+        worker.send_multipart([b"TRW1\x04" + head[5:13], b"y" * 110_000])
+    one.wait_metric(0, "trestle_zmq_workers", endpoint="workers")
+    still_works(one, raw, context)
+    assert device.expect(PUBACK).reason(V5) == 0
+    dropped = one.metrics().by("reason", "trestle_messages_dropped_total", endpoint="workers")
+    assert {reason: n for reason, n in dropped.items() if n} == {"too_large": 1}
+
+
 def test_a_stolen_name(start, raw, context):
     """The second peer of one name is not heard; it takes nothing from the first."""
     one = start()
