@@ -105,13 +105,16 @@ class RouterEndpoint final : public QueueingEndpoint, private JobBoard::Outside 
     void progress(const Job& job, JobBoard::Frames body) override;
     void ended(const Job& job, JobEnd end, JobBoard::Frames body) override;
     Socket::Sent answer(const ClientAddress& client, bool is_final, JobBoard::Frames body);
+    /// All of an answer; counted when it cannot be sent.
+    void finish_answer(const ClientAddress& client, JobBoard::Frames body);
     /// From the services, without the lock.
     Socket::Sent answer_for_service(const ClientAddress& client, bool is_final,
                                     JobBoard::Frames body);
     Socket::Sent send_jobs(JobBoard::Leases leases);
     void add_body(const Job& job, std::string& meta);
     void begin_request(const Lease& lease, std::string& tag);
-    void send_head(std::string_view peer, std::string_view head);
+    bool send_head(std::string_view peer, std::string_view head);
+    void answer_publish(std::string_view peer, uint64_t id, std::string_view status);
     void respond(const Job& job, const EndWords& words, std::string_view payload);
     /// To a request that got no place in its queue.
     void respond_unqueued(const MessageView& message);

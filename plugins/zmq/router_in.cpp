@@ -148,7 +148,7 @@ void RouterEndpoint::take_request(std::string_view peer, const PeerMessage& mess
                          std::string(message.service)};
     if (is_too_large()) {
         constexpr std::string_view kTooLarge = "413";
-        if (is_reserved(message.service)) answer(client, true, {&kTooLarge, 1});
+        if (is_reserved(message.service)) finish_answer(client, {&kTooLarge, 1});
         return;
     }
     if (message.service.starts_with("mmi.")) return answer_mmi(client, message.body);
@@ -180,7 +180,7 @@ void RouterEndpoint::answer_mmi(const ClientAddress& client, FrameView body) {
     if (client.service == kMmiService) {
         status = !body.empty() && is_known_service(body[0]) ? "200" : "404";
     }
-    answer(client, true, {&status, 1});
+    finish_answer(client, {&status, 1});
 }
 
 bool RouterEndpoint::is_too_large() {
@@ -213,7 +213,10 @@ void RouterEndpoint::dismiss_worker(std::string_view peer) {
 }
 
 void RouterEndpoint::send_away(std::string_view peer, Dialect dialect) {
-    if (dialect == Dialect::native) return send_head(peer, native_close());
+    if (dialect == Dialect::native) {
+        send_head(peer, native_close());
+        return;
+    }
     write_mdp_disconnect(dialect, peer, frames_);
     socket_.send_parts(frames_);
 }

@@ -234,6 +234,20 @@ def test_a_client_that_never_reads(start, raw, context):
     still_works(one, raw, context)
 
 
+def test_a_publisher_that_never_reads(start, context):
+    """It is not told what became of its publishes; that is counted, and they are published."""
+    one = start(send_hwm=1)
+    deaf = context.socket(zmq.DEALER)
+    deaf.rcvhwm, deaf.rcvbuf, deaf.linger = 1, 4096, 0
+    deaf.connect(one.address("workers"))
+    untold = {"endpoint": "workers", "reason": "no_subscriber"}
+    topic = "$SYS/not for it"  # refused: nothing else is counted
+    while one.metric("trestle_messages_dropped_total", **untold) == 0:
+        for _ in range(5000):
+            deaf.send_multipart([b"TRW1\x08" + bytes(8), topic.encode(), b"", b"x"])
+    assert Client(context, one.address("workers")).ask(b"mmi.service", b"nobody") == [b"404"]
+
+
 def test_the_port_is_taken(gateway):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

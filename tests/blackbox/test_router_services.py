@@ -184,6 +184,8 @@ def test_request_to_a_device(gateway, raw, peers, client_of, device_version):
     assert client.ask(b"mqtt.request", b"devices/7/ask", b"", b"?") == [b"200", b"42"]
     thread.join()
     assert answered
+    # Nobody subscribed, another's answer, a second one.
+    one.wait_metric(3, "trestle_messages_dropped_total", endpoint="workers", reason="no_subscriber")
 
 
 def test_retained(gateway, raw, peers):
