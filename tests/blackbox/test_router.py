@@ -298,6 +298,23 @@ def test_order_by_key(gateway, raw, worker):
     check_books(one)
 
 
+def test_unix_sockets(gateway, raw, worker, tmp_path):
+    """There too a connection that ends gives its job back at once."""
+    one = gateway(endpoints={"workers": {"socket": "router", "bind": [f"ipc://{tmp_path}/work"]}},
+                  routes=[{**WORK, "ack": "worker"}])
+    device = raw(one.port)
+    device.connect()
+    device.send(publish(V5, "work/1", b"x", 1, 1))
+    first = worker(one)
+    assert first.recv()[-1] == b"x"
+    first.socket.close(linger=0)
+    one.wait_metric(0, "trestle_zmq_workers", endpoint="workers")
+    second = worker(one)
+    assert second.recv()[-1] == b"x"
+    second.reply(b"")
+    assert device.expect(PUBACK).reason(V5) == 0
+
+
 def test_services_by_template(gateway, raw, worker):
     """The key names the service; one without workers holds up no other."""
     one = gateway(endpoints={"workers": {"socket": "router"}},
@@ -331,6 +348,48 @@ def test_request_and_response(gateway, raw, worker):
     device.publish("work/1", b"3+3", 1, packet_id=2, props=request)
     answer = device.expect_message()
     assert answer.payload == b"" and "503" in repr(answer.props) and "c-1" in repr(answer.props)
+    check_books(one)
+
+
+def test_each_end_of_a_request_is_told(gateway, raw, worker):
+    """By a status, whatever the QoS; what is said of the job is the same each time."""
+    one = gateway(endpoints={"workers": {"socket": "router", "max_attempts": 2}},
+                  routes=[{**WORK, "timeout_ms": 2000}])
+    device = raw(one.port)
+    device.connect()
+    device.subscribe("answers")
+    request = b"\x08" + b"\x00\x07answers" + b"\x09" + b"\x00\x02\x00\xff"
+
+    def ask(qos):
+        device.send(publish(V5, "work/1", b"?", qos, qos, props=request))
+        assert not qos or device.expect(PUBACK).reason(V5) == 0
+
+    def told():
+        answer = device.expect_message()
+        assert answer.props[0x09] == b"\x00\xff"
+        said = {name.decode(): value.decode() for name, value in answer.props[0x26]}
+        assert said["trestle-topic"] == "work/1"
+        return (answer.payload, said["trestle-status"], said.get("trestle-reason"),
+                said["trestle-attempts"], said["trestle-id"])
+
+    w = worker(one, version=2)
+    ask(qos=0)
+    job = json.loads(w.recv()[1])["id"]
+    w.partial(b"half")
+    assert told() == (b"half", "206", None, "1", job)
+    w.reply(b"all")
+    assert told() == (b"all", "200", None, "1", job)
+    ask(qos=1)
+    job = json.loads(w.recv()[1])["id"]
+    assert told() == (b"", "408", "timed out", "1", job)
+    w.reply(b"late")
+    ask(qos=1)
+    for _ in range(2):
+        job = json.loads(w.recv()[1])["id"]
+        w.close()
+        one.wait_metric(0, "trestle_zmq_workers", endpoint="workers")
+        w = worker(one, version=2)
+    assert told() == (b"", "500", "attempts used up", "2", job)
     check_books(one)
 
 

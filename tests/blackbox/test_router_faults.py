@@ -1,6 +1,7 @@
 """Workers and clients that fail a router in every way: nothing crashes, nothing starves, the books
 balance."""
 
+import json
 import os
 import pathlib
 import resource
@@ -81,11 +82,23 @@ def test_a_worker_that_is_killed_or_stopped(start, raw, context, program, how):
 def test_a_worker_that_comes_and_goes(start, raw, context):
     """Each that has a job when it goes costs the job one attempt."""
     one = start(max_attempts=1000)
-    for _ in range(100):
+    device = raw(one.port)
+    device.connect()
+    device.send(publish(V5, "work/1", b"x", 1, 1))
+    for i in range(100):
         dealer = context.socket(zmq.DEALER)
         dealer.connect(one.address("workers"))
         dealer.send_multipart([b"", b"MDPW01", b"\x01", b"encode"])
+        if i % 10 == 0:
+            while dealer.recv_multipart()[2] != b"\x02":
+                pass
         dealer.close(linger=50)
+    worker = Worker(context, one.address("workers"), b"encode", heartbeat=0.1)
+    _, meta, payload = worker.recv()
+    assert payload == b"x" and 10 < json.loads(meta)["attempt"] <= 101
+    worker.reply(b"")
+    assert device.expect(PUBACK).reason(V5) == 0
+    worker.close()
     still_works(one, raw, context)
     one.wait_metric(lambda n: n <= 1, "trestle_zmq_workers", endpoint="workers")
 
