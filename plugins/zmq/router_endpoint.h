@@ -104,6 +104,7 @@ class RouterEndpoint final : public QueueingEndpoint, private JobBoard::Outside 
     void dismiss(const Worker& worker) override;
     void progress(const Job& job, JobBoard::Frames body) override;
     void ended(const Job& job, JobEnd end, JobBoard::Frames body) override;
+    void turned_away(const MessageView& message) override { respond_unqueued(message); }
     Socket::Sent answer(const ClientAddress& client, bool is_final, JobBoard::Frames body);
     /// All of an answer; counted when it cannot be sent.
     void finish_answer(const ClientAddress& client, JobBoard::Frames body);

@@ -151,7 +151,7 @@ def test_bytes_with_workers_are_bounded(gateway, raw, worker):
 
 
 def test_nack_extend_and_reply(gateway, raw, worker):
-    one = start(gateway, lease_ms=400, max_attempts=10)
+    one = start(gateway, lease_ms=1000, max_attempts=10)
     device = raw(one.port)
     device.connect()
     device.subscribe("answers")
@@ -161,7 +161,7 @@ def test_nack_extend_and_reply(gateway, raw, worker):
     w.send(NACK, struct.pack(">QIB", tag, 200, 0))
     (tag, attempt, _), = take(w, 1)
     assert attempt == 2
-    for _ in range(8):
+    for _ in range(25):
         assert not w.socket.poll(100) or w.socket.recv_multipart()[0][4] != DELIVER
         w.send(0x07, struct.pack(">Q", tag))  # EXTEND
     assert one.metric("trestle_zmq_leases_expired_total", endpoint="workers") == 0
