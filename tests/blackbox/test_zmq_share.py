@@ -207,6 +207,33 @@ def test_workers_that_acknowledge_take_part_while_they_are_free(gateway, raw, so
     assert balanced(one)
 
 
+def test_order_by_key_holds_nothing_up_that_a_client_can_take(gateway, raw, sockets):
+    """While one job of a key is with a worker, another of it would wait for that, although there
+    are idle workers."""
+    one = gateway(endpoints={"jobs": {"socket": "router"}},
+                  routes=[{**JOBS, "zmq": "encode", "key": "{id}"}])
+    context = sockets(zmq.DEALER).context
+    workers = [Worker(context, one.address("jobs"), b"encode") for _ in range(2)]
+    one.wait_metric(2, "trestle_zmq_workers", endpoint="jobs")
+    client, device = client_of(one, raw), client_of(one, raw, None)
+
+    def shared():
+        send(device, [7])
+        take(client)
+        return one.metric("trestle_route_in_flight", route="jobs") == 1
+
+    wait_until(shared, "a worker takes part")
+    assert send(device, [7] * 10) == [0] * 10
+    assert take(client) == [7] * 10
+    assert one.metric("trestle_route_queue_messages", route="jobs") == 0
+    wait_until(lambda: send(device, [8]) and (take(client) or True)
+               and one.metric("trestle_route_in_flight", route="jobs") == 2, "another key")
+    for worker in workers:
+        assert worker.recv() is not None
+        worker.acknowledge()
+    wait_until(lambda: balanced(one), "the books")
+
+
 def test_explain_prints_the_group(one):
     done = run_program("explain", "--config", one.config_file, "video/7/uploaded")
     assert done.returncode == 0, done.stderr
