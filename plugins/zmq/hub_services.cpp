@@ -267,12 +267,10 @@ void HubServices::on_device_answer(std::string_view topic, const MessageView& me
     finish(client, body);
 }
 
+// Without a time: the store does not know when it was taken.
 std::string HubServices::meta_of(const MessageView& message) const {
     return write_meta({.message = message,
                        .qos = message.qos,
-                       .client = {},
-                       .user = {},
-                       .taken_ms = wall_clock_ms(),
                        .now_ms = context_.home().now_ms()});
 }
 
