@@ -25,7 +25,8 @@ ROUTES = [
     route("shared", "shared/{id}/{k}", "s{k}", to="workers", share="group"),
 ]
 OPTIONS = {"socket": "router", "heartbeat_ms": 200, "lease_ms": 200, "max_lease_ms": 500,
-           "max_attempts": 3, "request_timeout_ms": 300, "max_requests": 20}
+           "max_attempts": 3, "request_timeout_ms": 300, "max_requests": 20,
+           "max_requests_per_client": 2}
 OUTCOMES = ("sent", "acked", "refused", "timed_out", "dead_lettered", "dropped")
 SERVICES = [b"s0", b"s1", b"s2"]
 
@@ -57,11 +58,13 @@ def client(context, address, dice):
     version, kind = dice.choice([(1, zmq.REQ), (1, zmq.DEALER), (2, zmq.DEALER)])
     one = Client(context, address, version=version, kind=kind)
     for _ in range(10):
-        one.send(*dice.choice([
+        question = dice.choice([
             (dice.choice(SERVICES), b"x"), (b"nobody", b"x"), (b"mmi.service", b"s1"),
             (b"mqtt.publish", b"plain/1/1", b"", b"x"), (b"mqtt.retained", b"#"),
             (b"mqtt.publish", b"answers", b'{"retain": true}', b"x"),
-            (b"mqtt.request", b"answers", b'{"timeout_ms": 50}', b"x")]))
+            (b"mqtt.request", b"answers", b'{"timeout_ms": 50}', b"x")])
+        for _ in range(1 if kind == zmq.REQ else 3):
+            one.send(*question)
         if one.recv(1) is None:
             break
     one.socket.close()
