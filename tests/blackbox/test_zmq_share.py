@@ -207,6 +207,20 @@ def test_workers_that_acknowledge_take_part_while_they_are_free(gateway, raw, so
     assert balanced(one)
 
 
+def test_however_many_routes_have_no_free_worker(gateway, raw, sockets):
+    """Their endpoints have workers, of other services; the one client gets everything."""
+    names = [f"jobs{i}" for i in range(8)]
+    one = gateway(endpoints={name: {"socket": "router"} for name in names},
+                  routes=[{**JOBS, "name": name, "zmq": "encode", "to": name} for name in names])
+    context = sockets(zmq.DEALER).context
+    others = [Worker(context, one.address(name), b"other") for name in names]
+    for name in names:
+        one.wait_metric(1, "trestle_zmq_workers", endpoint=name)
+    client, device = client_of(one, raw), client_of(one, raw, None)
+    assert send(device, range(40)) == [0] * 40
+    assert sorted(take(client)) == list(range(40)), f"{len(others)} of them have taken some"
+
+
 def test_order_by_key_holds_nothing_up_that_a_client_can_take(gateway, raw, sockets):
     """While one job of a key is with a worker, another of it would wait for that, although there
     are idle workers."""
