@@ -155,7 +155,16 @@ bool HubServices::has(std::string_view service) {
 }
 
 void HubServices::say(const ClientAddress& client, std::string_view status) const {
-    answer_(client, true, {&status, 1});
+    finish(client, {&status, 1});
+}
+
+// Who does not take it hears nothing more.
+void HubServices::finish(const ClientAddress& client, Frames body) const {
+    if (answer_(client, true, body) != Socket::Sent::yes) count_unheard();
+}
+
+void HubServices::count_unheard() const {
+    counters_.drop(context_.home().index(), DropReason::no_subscriber);
 }
 
 void HubServices::call(const std::shared_ptr<const ServiceCall>& call) {
@@ -246,22 +255,22 @@ void HubServices::ask_device(const std::shared_ptr<const ServiceCall>& call) {
 }
 
 void HubServices::on_device_answer(std::string_view topic, const MessageView& message) {
-    const auto number = read_tag(topic.substr(inbox_prefix_.size()));
-    if (!number) return;
+    const std::string_view name = topic.substr(inbox_prefix_.size());
+    const auto number = read_tag(name);
     const auto correlation = ApplicationProperties(message.properties).correlation_data();
-    if (correlation && *correlation != topic.substr(inbox_prefix_.size())) return;
-    auto node = asked_.extract(*number);
-    if (node.empty()) return;  // too late, or a second answer
+    const bool is_answer = number && (!correlation || *correlation == name);
+    const auto found = is_answer ? asked_.find(*number) : asked_.end();
+    if (found == asked_.end()) return count_unheard();  // too late, a second one, or another's
+    const ClientAddress client = std::move(found->second.client);
+    asked_.erase(found);
     const std::string_view body[] = {"200", message.payload};
-    answer_(node.mapped().client, true, body);
+    finish(client, body);
 }
 
+// Without a time: the store does not know when it was taken.
 std::string HubServices::meta_of(const MessageView& message) const {
     return write_meta({.message = message,
                        .qos = message.qos,
-                       .client = {},
-                       .user = {},
-                       .taken_ms = wall_clock_ms(),
                        .now_ms = context_.home().now_ms()});
 }
 
@@ -344,7 +353,7 @@ void HubServices::answer_page(const Walk& walk) {
         metas.push_back(meta_of(message->view()));
         body.insert(body.end(), {message->view().topic, metas.back(), message->view().payload});
     }
-    answer_(walk.call->client, true, body);
+    finish(walk.call->client, body);
 }
 
 HubServices::Step HubServices::send_portion(Walk& walk) {
@@ -366,7 +375,11 @@ HubServices::Step HubServices::send_portion(Walk& walk) {
         bytes += message.size();
     }
     if (!cursor.done) return Step::more;
-    say(call->client, "200");
+    // Without it nobody knows that this was all: it waits for room as the parts did.
+    constexpr std::string_view kAll = "200";
+    const auto result = answer_(call->client, true, {&kAll, 1});
+    if (result == Socket::Sent::full) return Step::stuck;
+    if (result == Socket::Sent::gone) count_unheard();
     return Step::done;
 }
 

@@ -41,7 +41,7 @@ class HubServices {
         uint32_t timeout_ms = 0;      ///< of a device's answer, unless the request says so
         uint32_t max_timeout_ms = 0;  ///< whatever it says
     };
-    /// Sends part of an answer, or all of it.
+    /// Sends part of an answer, or all of it. What is not sent is the caller's to count.
     using Answer = std::function<Socket::Sent(const ClientAddress&, bool is_final, Frames body)>;
 
     HubServices(EndpointContext& context, const EndpointCounters& counters, const Limits& limits,
@@ -98,6 +98,8 @@ class HubServices {
     enum class Step : uint8_t { done, more, stuck };
 
     void say(const ClientAddress& client, std::string_view status) const;
+    void finish(const ClientAddress& client, Frames body) const;
+    void count_unheard() const;
     /// What can be published of it; else the status that says why not.
     struct Order;
     std::string_view read_order(std::string_view topic, std::string_view meta,

@@ -8,7 +8,7 @@
 //   client            string     the publisher's client id
 //   user              string     the name that it has proven to have
 //   time              number     milliseconds since 1970, when the gateway took the message; absent
-//                                in a snapshot
+//                                in a snapshot and of mqtt.retained
 //   expiry_s          number     seconds that the message is still good for
 //   content_type      string
 //   response_topic    string

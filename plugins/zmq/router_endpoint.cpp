@@ -159,9 +159,12 @@ bool RouterEndpoint::offer(ShardIndex shard, const RoutePtr& route, std::string_
                            Delivery& delivery) {
     const std::lock_guard guard(mutex_);
     if (is_stopping() || !board_.has_free_worker(key)) return false;
-    // A full line keeps its place for others' services; another member may be idle.
+    // A full line keeps its place for others' services, and a key its order; another member may be
+    // idle.
+    const MessageView& message = delivery.message();
     const auto& line = static_cast<RouterLine&>(line_of(route, this->shard(shard).now_ms()));
-    if (!line.jobs.has_room_for(delivery.message().size() + key.size())) return false;
+    if (!line.jobs.has_room_for(message.size() + key.size())) return false;
+    if (line.jobs.is_key_taken(message.topic)) return false;
     take_job(shard, route, key, delivery);
     return true;
 }

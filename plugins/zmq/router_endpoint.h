@@ -84,6 +84,8 @@ class RouterEndpoint final : public QueueingEndpoint, private JobBoard::Outside 
     bool take_newcomer(const JobBoard::Newcomer& newcomer);
     void take_from_worker(Worker& worker, const PeerMessage& message);
     void take_nonsense(std::string_view peer, const char* what);
+    void take_too_large(std::string_view peer);
+    void dismiss_worker(std::string_view peer);
     static constexpr uint64_t kUnnamedConnection = UINT64_MAX;
     void send_away(std::string_view peer, Dialect dialect);
     void complain(const char* what);
@@ -102,14 +104,18 @@ class RouterEndpoint final : public QueueingEndpoint, private JobBoard::Outside 
     void dismiss(const Worker& worker) override;
     void progress(const Job& job, JobBoard::Frames body) override;
     void ended(const Job& job, JobEnd end, JobBoard::Frames body) override;
+    void turned_away(const MessageView& message) override { respond_unqueued(message); }
     Socket::Sent answer(const ClientAddress& client, bool is_final, JobBoard::Frames body);
+    /// All of an answer; counted when it cannot be sent.
+    void finish_answer(const ClientAddress& client, JobBoard::Frames body);
     /// From the services, without the lock.
     Socket::Sent answer_for_service(const ClientAddress& client, bool is_final,
                                     JobBoard::Frames body);
     Socket::Sent send_jobs(JobBoard::Leases leases);
     void add_body(const Job& job, std::string& meta);
     void begin_request(const Lease& lease, std::string& tag);
-    void send_head(std::string_view peer, std::string_view head);
+    bool send_head(std::string_view peer, std::string_view head);
+    void answer_publish(std::string_view peer, uint64_t id, std::string_view status);
     void respond(const Job& job, const EndWords& words, std::string_view payload);
     /// To a request that got no place in its queue.
     void respond_unqueued(const MessageView& message);

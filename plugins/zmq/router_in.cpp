@@ -94,7 +94,7 @@ void RouterEndpoint::take_mdp(std::string_view peer, FrameView frames) {
         return;
     }
     if (worker->dialect != message.dialect) return take_nonsense(peer, "two protocols at once");
-    if (is_too_large()) return take_nonsense(peer, "a message that is too large");
+    if (is_too_large()) return take_too_large(peer);
     take_from_worker(*worker, message);
 }
 
@@ -148,7 +148,7 @@ void RouterEndpoint::take_request(std::string_view peer, const PeerMessage& mess
                          std::string(message.service)};
     if (is_too_large()) {
         constexpr std::string_view kTooLarge = "413";
-        if (is_reserved(message.service)) answer(client, true, {&kTooLarge, 1});
+        if (is_reserved(message.service)) finish_answer(client, {&kTooLarge, 1});
         return;
     }
     if (message.service.starts_with("mmi.")) return answer_mmi(client, message.body);
@@ -180,7 +180,7 @@ void RouterEndpoint::answer_mmi(const ClientAddress& client, FrameView body) {
     if (client.service == kMmiService) {
         status = !body.empty() && is_known_service(body[0]) ? "200" : "404";
     }
-    answer(client, true, {&status, 1});
+    finish_answer(client, {&status, 1});
 }
 
 bool RouterEndpoint::is_too_large() {
@@ -199,11 +199,24 @@ void RouterEndpoint::complain(const char* what) {
 void RouterEndpoint::take_nonsense(std::string_view peer, const char* what) {
     complain(what);
     counters_.drop(home_index(), DropReason::bad_frames);
+    dismiss_worker(peer);
+}
+
+// The same; the message has been counted.
+void RouterEndpoint::take_too_large(std::string_view peer) {
+    complain("a message that is too large");
+    dismiss_worker(peer);
+}
+
+void RouterEndpoint::dismiss_worker(std::string_view peer) {
     if (Worker* worker = board_.find(peer)) board_.dismiss(here(), *worker);
 }
 
 void RouterEndpoint::send_away(std::string_view peer, Dialect dialect) {
-    if (dialect == Dialect::native) return send_head(peer, native_close());
+    if (dialect == Dialect::native) {
+        send_head(peer, native_close());
+        return;
+    }
     write_mdp_disconnect(dialect, peer, frames_);
     socket_.send_parts(frames_);
 }

@@ -7,18 +7,23 @@
 
 namespace trestle::zmq {
 
-void RouterEndpoint::send_head(std::string_view peer, std::string_view head) {
+bool RouterEndpoint::send_head(std::string_view peer, std::string_view head) {
     const std::string_view frames[] = {peer, head};
-    if (socket_.is_open()) socket_.send_parts(frames);
+    return socket_.is_open() && socket_.send_parts(frames) == Socket::Sent::yes;
 }
 
 void RouterEndpoint::take_native(std::string_view peer, FrameView frames) {
     using Kind = NativeMessage::Kind;
     const NativeMessage message = read_native(frames);
     if (message.kind == Kind::publish) return take_publish(peer, message);
-    if (is_too_large() || message.kind == Kind::bad) {
+    const bool is_nonsense = message.kind == Kind::bad;
+    if (is_nonsense || is_too_large()) {
         const bool is_worker = board_.find(peer) != nullptr;
-        take_nonsense(peer, "a head that makes no sense, or too much behind it");
+        if (is_nonsense) {
+            take_nonsense(peer, "a head that makes no sense, or too much behind it");
+        } else {
+            take_too_large(peer);
+        }
         return is_worker ? void() : send_away(peer, Dialect::native);
     }
     if (message.kind == Kind::hello) return take_hello(peer, message);
@@ -103,9 +108,15 @@ void RouterEndpoint::take_native_from(Worker& worker, const NativeMessage& messa
     if (tags < message.tag_count()) complain("more tags than a window has places");
 }
 
+void RouterEndpoint::answer_publish(std::string_view peer, uint64_t id, std::string_view status) {
+    if (!send_head(peer, native_published(id, status))) {
+        counters_.drop(cell(), DropReason::no_subscriber);
+    }
+}
+
 void RouterEndpoint::take_publish(std::string_view peer, const NativeMessage& message) {
     const uint64_t id = message.publish_id;
-    if (is_too_large()) return send_head(peer, native_published(id, "413"));
+    if (is_too_large()) return answer_publish(peer, id, "413");
     struct Order {
         std::string peer, topic, meta, payload;
     };
@@ -118,7 +129,7 @@ void RouterEndpoint::take_publish(std::string_view peer, const NativeMessage& me
             services_.publish(order->topic, order->meta, order->payload, connection,
                               [this, to = order->peer, id](std::string_view status) {
                                   const std::lock_guard guard(mutex_);
-                                  send_head(to, native_published(id, status));
+                                  answer_publish(to, id, status);
                                   used_by(home_index());
                               });
         },

@@ -97,12 +97,13 @@ Socket::Sent RouterEndpoint::answer(const ClientAddress& client, bool is_final,
     if (!socket_.is_open()) return Socket::Sent::gone;
     begin_mdp_answer(client, is_final, frames_);
     frames_.insert(frames_.end(), body.begin(), body.end());
-    const auto result = socket_.send_parts(frames_);
-    // Of a whole answer this is the end; part of one can be sent again.
-    if (is_final && result != Socket::Sent::yes) {
+    return socket_.send_parts(frames_);
+}
+
+void RouterEndpoint::finish_answer(const ClientAddress& client, JobBoard::Frames body) {
+    if (answer(client, true, body) != Socket::Sent::yes) {
         counters_.drop(cell(), DropReason::no_subscriber);
     }
-    return result;
 }
 
 Socket::Sent RouterEndpoint::answer_for_service(const ClientAddress& client, bool is_final,
@@ -155,8 +156,7 @@ void RouterEndpoint::ended(const Job& job, JobEnd end, JobBoard::Frames body) {
     if (job.client) {
         if (end != JobEnd::replied) return;
         if (job.client->has_gap) return counters_.drop(cell(), DropReason::no_subscriber);
-        answer(*job.client, true, body);
-        return;
+        return finish_answer(*job.client, body);
     }
     // A reply without a body is an acknowledgement and nothing else.
     if (end == JobEnd::replied && body.empty()) return;
@@ -172,7 +172,7 @@ void RouterEndpoint::ended(const Job& job, JobEnd end, JobBoard::Frames body) {
     if (!is_given_up || dead_letter.empty()) return;
     const MessageView& message = job.item.message->view();
     const std::string id = id_of(job);
-    const bool has_reason = end == JobEnd::refused && !body.empty();
+    const bool has_reason = end == JobEnd::refused && !body.empty() && is_reason(body.back());
     publish_later(make_dead_letter(message,
                                    {.status = words.status,
                                     .reason = has_reason ? body.back() : words.reason,

@@ -62,13 +62,16 @@ void HubShard::give_to(const MatchResult::Shared& shared, size_t place, Delivery
 // A worker may have got enough to do in this moment: then the job is another member's who is ready,
 // and only if there is none it waits in the route's queue.
 void HubShard::give_to_route(const MatchResult::Shared& shared, size_t place, Delivery& delivery) {
-    constexpr int kMostTries = 4;
+    // Routes look ready while their endpoint has any worker: past all of them is a client, if any
+    // is ready.
+    constexpr size_t kMostTries = 64;
+    const size_t most_tries = std::min(shared.routes.size() + 1, kMostTries);
     const SharedGroup& group = shared.group;
     const auto key_of = [&](size_t of) -> const std::string& {
         return std::ranges::find(shared.routes, of, &RoutedMember::place)->key;
     };
     const bool may_go = delivery.message().hops < Hub::kMostHops;
-    for (int tries = 0; may_go && tries < kMostTries; ++tries) {
+    for (size_t tries = 0; may_go && tries < most_tries; ++tries) {
         if (group.route_at(place) == nullptr || !group.is_ready(place)) break;
         const RoutePtr& route = group.routes[place - group.clients.size()];
         if (route->sink()->offer(index_, route, key_of(place), delivery)) {

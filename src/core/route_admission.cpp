@@ -143,6 +143,7 @@ void RouteAdmission::admit(ShardIndex shard, uint64_t now_ms) {
         waiting_bytes_ -= bytes;
         count(shard, -1, -static_cast<int64_t>(bytes));
         if (is_late) {
+            turned_away(item);
             ledger_.drop(shard, DropReason::expired);
             item.ack.settle(options_.worker_acks ? Outcome::timed_out : Outcome::accepted);
             continue;
@@ -168,6 +169,7 @@ void RouteAdmission::refuse_first_waiter(ShardIndex shard) {
     const size_t bytes = item.size();
     waiting_bytes_ -= bytes;
     count(shard, -1, -static_cast<int64_t>(bytes));
+    turned_away(item);
     ledger_.refuse(shard);
     item.ack.settle(Outcome::queue_full);
 }

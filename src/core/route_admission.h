@@ -87,6 +87,8 @@ class RouteAdmission {
     virtual void drop_oldest(ShardIndex shard, bool only_qos0) = 0;
     /// Drops what has expired, unless it looked a moment ago.
     virtual void drop_expired(ShardIndex shard, uint64_t now_ms) = 0;
+    /// One that has waited leaves without a place; its publisher is told after this.
+    virtual void turned_away(const Item& /*item*/) {}
 
     // What an heir calls.
 

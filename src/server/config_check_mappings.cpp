@@ -145,10 +145,12 @@ class MappingChecker {
 
     void order_key(const RouteConfig& route, const std::string& path) {
         if (route.key.empty() || route.mqtt.empty()) return;
-        std::vector<MappingFault> faults, warnings;
+        std::vector<MappingFault> faults, warnings, of_topic;
+        Mapping::compile({route.mqtt, "any", true, false}, of_topic, warnings);
+        if (!of_topic.empty()) return;  // told already
+        // A capture that the topic does not have counts as a fault of the topic.
         Mapping::compile({route.mqtt, route.key, true, false}, faults, warnings);
         for (const auto& fault : faults) {
-            if (fault.side == "mqtt") continue;  // told already
             faults_.fault(join_path(path, "key"),
                           "found \"" + route.key + "\": " + sentence_of(fault));
         }

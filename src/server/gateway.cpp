@@ -178,6 +178,7 @@ RoutePtr Gateway::make_route(const RouteConfig& config) {
     std::optional<Mapping> order;
     if (!config.key.empty()) {
         order = Mapping::compile({config.mqtt, config.key, true, false}, faults, warnings);
+        if (!order) throw std::runtime_error("route " + config.name + ": " + faults[0].sentence);
     }
     const auto& reasons_of = endpoints_[(to != 0 ? to : from) - 1u];
     RouteSink* sink = to != 0 ? endpoints_[to - 1u].endpoint->route_sink() : nullptr;

@@ -1,6 +1,7 @@
 """Workers and clients that fail a router in every way: nothing crashes, nothing starves, the books
 balance."""
 
+import json
 import os
 import pathlib
 import resource
@@ -81,11 +82,23 @@ def test_a_worker_that_is_killed_or_stopped(start, raw, context, program, how):
 def test_a_worker_that_comes_and_goes(start, raw, context):
     """Each that has a job when it goes costs the job one attempt."""
     one = start(max_attempts=1000)
-    for _ in range(100):
+    device = raw(one.port)
+    device.connect()
+    device.send(publish(V5, "work/1", b"x", 1, 1))
+    for i in range(100):
         dealer = context.socket(zmq.DEALER)
         dealer.connect(one.address("workers"))
         dealer.send_multipart([b"", b"MDPW01", b"\x01", b"encode"])
+        if i % 10 == 0:
+            while dealer.recv_multipart()[2] != b"\x02":
+                pass
         dealer.close(linger=50)
+    worker = Worker(context, one.address("workers"), b"encode", heartbeat=0.1)
+    _, meta, payload = worker.recv()
+    assert payload == b"x" and 10 < json.loads(meta)["attempt"] <= 101
+    worker.reply(b"")
+    assert device.expect(PUBACK).reason(V5) == 0
+    worker.close()
     still_works(one, raw, context)
     one.wait_metric(lambda n: n <= 1, "trestle_zmq_workers", endpoint="workers")
 
@@ -149,6 +162,31 @@ def test_a_huge_frame(start, raw, context):
     still_works(one, raw, context)
 
 
+@pytest.mark.parametrize("protocol", ["mdp", "trestle"])
+def test_an_answer_that_is_too_large(start, raw, context, protocol):
+    """The worker is sent away, and the job comes back; the answer has one fate."""
+    one = start(max_message_size=100_000)
+    device = raw(one.port)
+    device.connect()
+    device.send(publish(V5, "work/1", b"x", 1, 1))
+    if protocol == "mdp":
+        worker = Worker(context, one.address("workers"), b"encode")
+        assert worker.recv()[-1] == b"x"
+        worker.reply(b"y" * 110_000)
+    else:
+        worker = context.socket(zmq.DEALER)
+        worker.connect(one.address("workers"))
+        worker.send_multipart([b"TRW1\x01" + struct.pack(">I", 1), b"encode"])
+        while (head := worker.recv_multipart()[0])[4] != 0x82:
+            pass
+        worker.send_multipart([b"TRW1\x04" + head[5:13], b"y" * 110_000])
+    one.wait_metric(0, "trestle_zmq_workers", endpoint="workers")
+    still_works(one, raw, context)
+    assert device.expect(PUBACK).reason(V5) == 0
+    dropped = one.metrics().by("reason", "trestle_messages_dropped_total", endpoint="workers")
+    assert {reason: n for reason, n in dropped.items() if n} == {"too_large": 1}
+
+
 def test_a_stolen_name(start, raw, context):
     """The second peer of one name is not heard; it takes nothing from the first."""
     one = start()
@@ -207,6 +245,20 @@ def test_a_client_that_never_reads(start, raw, context):
                       reason="no_subscriber") > 100
     assert Client(context, one.address("workers")).ask(b"mmi.service", b"echo") == [b"200"]
     still_works(one, raw, context)
+
+
+def test_a_publisher_that_never_reads(start, context):
+    """It is not told what became of its publishes; that is counted, and they are published."""
+    one = start(send_hwm=1)
+    deaf = context.socket(zmq.DEALER)
+    deaf.rcvhwm, deaf.rcvbuf, deaf.linger = 1, 4096, 0
+    deaf.connect(one.address("workers"))
+    untold = {"endpoint": "workers", "reason": "no_subscriber"}
+    topic = "$SYS/not for it"  # refused: nothing else is counted
+    while one.metric("trestle_messages_dropped_total", **untold) == 0:
+        for _ in range(5000):
+            deaf.send_multipart([b"TRW1\x08" + bytes(8), topic.encode(), b"", b"x"])
+    assert Client(context, one.address("workers")).ask(b"mmi.service", b"nobody") == [b"404"]
 
 
 def test_the_port_is_taken(gateway):

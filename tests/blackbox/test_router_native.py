@@ -151,7 +151,7 @@ def test_bytes_with_workers_are_bounded(gateway, raw, worker):
 
 
 def test_nack_extend_and_reply(gateway, raw, worker):
-    one = start(gateway, lease_ms=400, max_attempts=10)
+    one = start(gateway, lease_ms=1000, max_attempts=10)
     device = raw(one.port)
     device.connect()
     device.subscribe("answers")
@@ -161,7 +161,7 @@ def test_nack_extend_and_reply(gateway, raw, worker):
     w.send(NACK, struct.pack(">QIB", tag, 200, 0))
     (tag, attempt, _), = take(w, 1)
     assert attempt == 2
-    for _ in range(8):
+    for _ in range(25):
         assert not w.socket.poll(100) or w.socket.recv_multipart()[0][4] != DELIVER
         w.send(0x07, struct.pack(">Q", tag))  # EXTEND
     assert one.metric("trestle_zmq_leases_expired_total", endpoint="workers") == 0
@@ -173,6 +173,34 @@ def test_nack_extend_and_reply(gateway, raw, worker):
     w.send(REPLY, struct.pack(">Q", tag), b"!")
     got = [device.read() for _ in range(2)]  # PUBACK and the answer
     assert b"!" in b"".join(g.body for g in got)
+
+
+@pytest.mark.parametrize("said,told", [(b"unreadable", "unreadable"), (None, "refused by a worker"),
+                                       (b"", "refused by a worker"),
+                                       (b"\xff no text", "refused by a worker"),
+                                       (b"x" * 65_536, "refused by a worker")],
+                         ids=["text", "nothing", "empty", "bytes", "long"])
+def test_a_dead_letter_says_why(gateway, raw, worker, said, told):
+    """In the worker's words, when a user property can hold them."""
+    one = gateway(endpoints={"workers": {"socket": "router"}},
+                  routes=[{**WORK, "ack": "worker", "dead_letter": "dead/work"}])
+    device, watcher = raw(one.port), raw(one.port)
+    device.connect()
+    watcher.connect()
+    watcher.subscribe("dead/work")
+    own = b"\x26\x00\x04mine\x00\x03yes"
+    device.send(publish(V5, "work/1", b"x", 1, 1, props=own))
+    w = worker(one)
+    while (frames := w.socket.recv_multipart())[0][4] != DELIVER:
+        pass
+    w.send(NACK, frames[0][5:13] + struct.pack(">IB", 0, 1), *([] if said is None else [said]))
+    letter = watcher.expect_message()
+    assert letter.payload == b"x"
+    assert [(name.decode(), value.decode()) for name, value in letter.props[0x26]] == [
+        ("mine", "yes"), ("trestle-status", "422"), ("trestle-reason", told),
+        ("trestle-attempts", "1"), ("trestle-topic", "work/1"),
+        ("trestle-id", json.loads(frames[2])["id"])]
+    assert device.expect(PUBACK).reason(V5) == 0x83
 
 
 def test_publish_with_acknowledgement(gateway, raw, worker):
@@ -201,6 +229,27 @@ def test_nonsense_is_closed(gateway, raw, worker):
     w.hello()
     assert w.socket.recv_multipart()[0][4] == WELCOME
     one.wait_metric(1, "trestle_zmq_workers", endpoint="workers")
+
+
+def test_the_example_says_that_it_lives(context):
+    """Also while it waits for a job and hears its gateway's heartbeats all the time."""
+    gateway = context.socket(zmq.ROUTER)
+    gateway.rcvtimeo = 20_000
+    gateway.bind("tcp://127.0.0.1:*")
+    address = gateway.getsockopt_string(zmq.LAST_ENDPOINT)
+    program = subprocess.Popen([sys.executable, EXAMPLES / "native_worker.py", address, "encode"])
+    try:
+        peer, hello, _ = gateway.recv_multipart()
+        assert hello[4] == 0x01
+        gateway.send_multipart([peer, b"TRW1\x81" + struct.pack(">III", 200, 30_000, 100)])
+        for _ in range(100):
+            gateway.send_multipart([peer, b"TRW1\x89"])
+            if gateway.poll(50):
+                break
+        assert gateway.recv_multipart(zmq.NOBLOCK) == [peer, b"TRW1\x09"]
+    finally:
+        program.kill()
+        program.wait()
 
 
 def test_the_example_as_a_program(gateway, raw):

@@ -207,6 +207,47 @@ def test_workers_that_acknowledge_take_part_while_they_are_free(gateway, raw, so
     assert balanced(one)
 
 
+def test_however_many_routes_have_no_free_worker(gateway, raw, sockets):
+    """Their endpoints have workers, of other services; the one client gets everything."""
+    names = [f"jobs{i}" for i in range(8)]
+    one = gateway(endpoints={name: {"socket": "router"} for name in names},
+                  routes=[{**JOBS, "name": name, "zmq": "encode", "to": name} for name in names])
+    context = sockets(zmq.DEALER).context
+    others = [Worker(context, one.address(name), b"other") for name in names]
+    for name in names:
+        one.wait_metric(1, "trestle_zmq_workers", endpoint=name)
+    client, device = client_of(one, raw), client_of(one, raw, None)
+    assert send(device, range(40)) == [0] * 40
+    assert sorted(take(client)) == list(range(40)), f"{len(others)} of them have taken some"
+
+
+def test_order_by_key_holds_nothing_up_that_a_client_can_take(gateway, raw, sockets):
+    """While one job of a key is with a worker, another of it would wait for that, although there
+    are idle workers."""
+    one = gateway(endpoints={"jobs": {"socket": "router"}},
+                  routes=[{**JOBS, "zmq": "encode", "key": "{id}"}])
+    context = sockets(zmq.DEALER).context
+    workers = [Worker(context, one.address("jobs"), b"encode") for _ in range(2)]
+    one.wait_metric(2, "trestle_zmq_workers", endpoint="jobs")
+    client, device = client_of(one, raw), client_of(one, raw, None)
+
+    def shared():
+        send(device, [7])
+        take(client)
+        return one.metric("trestle_route_in_flight", route="jobs") == 1
+
+    wait_until(shared, "a worker takes part")
+    assert send(device, [7] * 10) == [0] * 10
+    assert take(client) == [7] * 10
+    assert one.metric("trestle_route_queue_messages", route="jobs") == 0
+    wait_until(lambda: send(device, [8]) and (take(client) or True)
+               and one.metric("trestle_route_in_flight", route="jobs") == 2, "another key")
+    for worker in workers:
+        assert worker.recv() is not None
+        worker.acknowledge()
+    wait_until(lambda: balanced(one), "the books")
+
+
 def test_explain_prints_the_group(one):
     done = run_program("explain", "--config", one.config_file, "video/7/uploaded")
     assert done.returncode == 0, done.stderr

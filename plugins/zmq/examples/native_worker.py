@@ -30,12 +30,14 @@ class Worker:
 
     def jobs(self):
         """Yields (tag, attempt, frames) for ever."""
-        heard = time.monotonic()
+        heard = said = time.monotonic()
         while True:
             if not self.socket.poll(0):
                 self.flush()  # before waiting
-            if not self.socket.poll(1000 * self.heartbeat):
+            if time.monotonic() - said >= self.heartbeat:  # however often it is spoken to
                 self.send(HEARTBEAT)
+                said = time.monotonic()
+            if not self.socket.poll(1000 * self.heartbeat):
                 if time.monotonic() - heard > 3 * self.heartbeat:
                     self.connect()  # the gateway may be a new one
                     heard = time.monotonic()

@@ -55,6 +55,11 @@ MessagePtr make_dead_letter(const MessageView& job, const JobReport& report,
     return Message::copy_of(letter);
 }
 
+bool is_reason(std::string_view text) {
+    std::string unused;
+    return !text.empty() && ApplicationPropertiesWriter(unused).user_property("", text);
+}
+
 EndWords words_for(JobEnd end, bool is_served) {
     switch (end) {
         case JobEnd::replied:

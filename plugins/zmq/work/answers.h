@@ -30,6 +30,9 @@ MessagePtr make_response(const MessageView& request, const JobReport& report,
 MessagePtr make_dead_letter(const MessageView& job, const JobReport& report,
                             std::string_view topic);
 
+/// Whether what a worker says can be told as a reason: text that a user property can hold.
+bool is_reason(std::string_view text);
+
 /// How an end is told: the status and the reason.
 struct EndWords {
     std::string_view status;

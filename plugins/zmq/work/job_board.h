@@ -86,6 +86,8 @@ class JobBoard {
         /// The job is about to be forgotten; the books are done, the publisher is told after this.
         /// `body` is the worker's answer or its reason.
         virtual void ended(const Job& job, JobEnd end, Frames body) = 0;
+        /// A message that waited for a place in its line leaves, and was no job.
+        virtual void turned_away(const MessageView& message) = 0;
     };
 
     JobBoard(const BoardRules& rules, Outside& outside, const BoardCounters& counters,

@@ -35,7 +35,14 @@ KeyLane* JobLine::lane_for(std::string_view topic) {
     return &found->second;
 }
 
+bool JobLine::is_key_taken(std::string_view topic) const {
+    std::string key;
+    return route_ && route_->order_key_for(topic, key) && lanes_.contains(key);
+}
+
 void JobLine::store(Item item) { board_.add(*this, std::move(item)); }
+
+void JobLine::turned_away(const Item& item) { board_.outside_.turned_away(item.message->view()); }
 
 void JobLine::enter(Job& job) {
     ++jobs_;

@@ -28,12 +28,15 @@ class JobLine final : public RouteAdmission {
     /// No job of it is anywhere, nor does a publisher wait.
     [[nodiscard]] bool is_idle() const { return jobs_ == 0 && empty(); }
     [[nodiscard]] size_t jobs() const { return jobs_; }
+    /// A job of this topic would have to wait for another of its key.
+    [[nodiscard]] bool is_key_taken(std::string_view topic) const;
 
  private:
     friend class JobBoard;
     void store(Item item) override;
     void drop_oldest(ShardIndex shard, bool only_qos0) override;
     void drop_expired(ShardIndex shard, uint64_t now_ms) override;
+    void turned_away(const Item& item) override;
 
     void enter(Job& job);  // becomes part of it
     /// Its successor, if it was the first of its key.

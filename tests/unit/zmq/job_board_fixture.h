@@ -55,10 +55,13 @@ class Recorder final : public JobBoard::Outside {
     void ended(const Job& job, JobEnd end, JobBoard::Frames /*body*/) override {
         ends.emplace_back(job.item.message->view().payload, end);
     }
+    void turned_away(const MessageView& message) override {
+        sent_away.emplace_back(message.payload);
+    }
 
     std::vector<HandedJob> handed;
     std::vector<size_t> messages;  ///< how many jobs were in each
-    std::vector<std::string> beats, dismissed;
+    std::vector<std::string> beats, dismissed, sent_away;
     std::vector<std::pair<std::string, JobEnd>> ends;
     std::set<std::string> unreachable;
     std::set<std::string> not_reading;  ///< their pipe is full

@@ -53,6 +53,18 @@ class JobBoardLimitsTest : public JobBoardTest {
     std::unique_ptr<JobLine> requests_;
 };
 
+TEST_F(JobBoardLimitsTest, WhoWaitsInVainForAPlaceIsToldOf) {
+    options_.max_messages = 1;
+    options_.block_ms = 500;
+    publish("t/1", "has a place");
+    publish("t/1", "waits");
+    line_->refuse_overdue(0, now_ + 499);
+    EXPECT_TRUE(outside_.sent_away.empty());
+    now_ += 500;
+    line_->refuse_overdue(0, now_);
+    EXPECT_EQ((std::vector<std::string>{"waits"}), outside_.sent_away);
+}
+
 TEST_F(JobBoardLimitsTest, BytesWithWorkersAreBounded) {
     join("a", "s", 9);
     for (const size_t size : {600, 300, 200, 5000, 10}) ask("s", size);

@@ -69,6 +69,13 @@ TEST_P(JobBoardProperty, SeededFaults) {
         ASSERT_EQ(0, books_.balance()) << "step " << step;
         ASSERT_EQ(board_.workers() == 0 ? line_->jobs() : 0U, size_t(without_worker_.value()));
         ASSERT_GT(board_.next_due_ms(), now_);
+        std::set<const KeyLane*> at_work;
+        board_.each_worker([&](const Worker& one) {
+            for (const Lease& lease : one.leases) {
+                if (!is_ordered || !lease.is_current) continue;
+                EXPECT_TRUE(at_work.insert(lease.job->lane).second) << "two jobs of one key";
+            }
+        });
         for (; seen < outside_.handed.size(); ++seen) {
             const auto& one = outside_.handed[seen];
             tags.emplace_back(one.peer, one.tag);
