@@ -211,6 +211,7 @@ class JobBoard {
     void end_overdue_jobs(At at);
     void end_overdue_leases(At at);
     void show_delayed(At at);
+    [[nodiscard]] bool has_forgotten_all(const Worker& worker) const;
     void beat(At at);
 
     const BoardRules rules_;

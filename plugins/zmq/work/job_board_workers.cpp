@@ -213,14 +213,26 @@ void JobBoard::end_overdue_leases(At at) {
     }
 }
 
+// Nothing that it has is its own any more, it was heard of when even a busy worker's time was over,
+// and it has answered none of it: what it was to do it has lost, and waits for more.
+bool JobBoard::has_forgotten_all(const Worker& worker) const {
+    const uint64_t patience_ms = rules_.max_lease_ms + rules_.lease_ms;
+    const auto is_forgotten = [&](const Lease& lease) {
+        return !lease.is_current && lease.begun_ms + patience_ms <= worker.heard_ms;
+    };
+    return worker.holds != 0 && !worker.has_room() &&
+           std::all_of(worker.leases.begin(), worker.leases.end(), is_forgotten);
+}
+
 void JobBoard::beat(At at) {
     next_beat_ms_ = at.now_ms + rules_.heartbeat_ms;
     const uint64_t silence_ms = rules_.heartbeat_ms * rules_.liveness;
     for (auto next = workers_.begin(); next != workers_.end();) {
         Worker& worker = (next++)->second;
         const bool is_silent = worker.holds == 0 && worker.heard_ms + silence_ms <= at.now_ms;
-        if (is_silent) outside_.dismiss(worker);
-        if (is_silent || !outside_.beat(worker)) {
+        const bool is_of_no_use = is_silent || has_forgotten_all(worker);
+        if (is_of_no_use) outside_.dismiss(worker);
+        if (is_of_no_use || !outside_.beat(worker)) {
             remove(at, worker);
         } else if (!worker.in_ready.is_linked()) {
             give_room(worker);  // its pipe was full

@@ -86,6 +86,30 @@ TEST_F(JobBoardTest, SignsOfLifeRenewALeaseForSoLong) {
     EXPECT_EQ(0, books_.ledger.in_flight->value());
 }
 
+TEST_F(JobBoardTest, AWorkerThatForgetsItsJobIsToldToBeginAnewWhenItsTimeIsOver) {
+    worker("forgetful");
+    worker("busy");
+    publish("t/1", "x");
+    publish("t/1", "y");
+    const uint64_t end = now_ + rules_.max_lease_ms + rules_.lease_ms;
+    while (now_ < end) {
+        ASSERT_NE(nullptr, board_.find("forgetful")) << now_;
+        now_ += 100;
+        board_.heard(at(), *board_.find("forgetful"));
+        board_.tick(at());
+    }
+    EXPECT_EQ(nullptr, board_.find("forgetful"));
+    EXPECT_EQ((Strings{"forgetful"}), outside_.dismissed);
+    // The other one says nothing: it may be at it still, and its reply counts.
+    now_ += 2 * end;
+    board_.tick(at());
+    ASSERT_NE(nullptr, board_.find("busy"));
+    EXPECT_EQ(JobBoard::Answer::late,
+              board_.reply(at(), *board_.find("busy"), outside_.handed[1].tag, {}));
+    EXPECT_EQ("busy", outside_.handed.back().peer);  // and gets what the other has not done
+    EXPECT_EQ("x", outside_.handed.back().payload);
+}
+
 TEST_F(JobBoardTest, AttemptsAreUsedUp) {
     options_.worker_acks = true;
     options_.dead_letter = "dead";
