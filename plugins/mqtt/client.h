@@ -21,8 +21,9 @@ class Client final : public SessionSink, public SessionHolder {
     Client(Connection& connection, Version version);
     ~Client() override;
 
-    /// Answers with CONNACK. A fault: refuse the connection; nothing has been changed.
-    Fault on_connect(const Connect& connect);
+    /// Answers with CONNACK. A fault: refuse the connection; nothing has been changed. `why` is set
+    /// when it is for a limit.
+    Fault on_connect(const Connect& connect, Refusal& why);
     /// A fault: disconnect with its reason.
     Fault on_packet(const Frame& frame);
     /// Tells a 5.0 client why it is disconnected; nothing in 3.1.1.

@@ -37,6 +37,9 @@ Fault Client::refuse_id(PacketType type, uint16_t packet_id, size_t filters) {
     if (!v5()) {
         return {Reason::protocol_error, "the packet identifier is in use [MQTT-2.3.1-2]"};
     }
+    if (type == PacketType::suback) {
+        connection_.service().refusals().count(cell(), SubscriptionRefusal::packet_id, filters);
+    }
     const auto code = static_cast<char>(Reason::packet_identifier_in_use);
     return answer(type, packet_id, std::string(filters, code));
 }
@@ -81,8 +84,18 @@ Reason Client::check_filter(std::string_view filter) const {
 }
 
 Reason Client::subscribe_one(const Subscription& wanted, uint32_t subscription_id, bool& retained) {
-    if (const Reason refused = check_filter(wanted.filter); is_error(refused)) return refused;
-    if (!session().has_room_for(wanted.filter)) return Reason::quota_exceeded;
+    const auto refuse = [this](SubscriptionRefusal why, Reason reason) {
+        connection_.service().refusals().count(cell(), why);
+        return reason;
+    };
+    if (const Reason refused = check_filter(wanted.filter); is_error(refused)) {
+        return refuse(refused == Reason::unspecified_error ? SubscriptionRefusal::refuse_filters
+                                                           : SubscriptionRefusal::filter,
+                      refused);
+    }
+    if (const auto limit = session().refuses(wanted.filter)) {
+        return refuse(*limit, Reason::quota_exceeded);
+    }
     SubscribeOptions options;
     options.qos = static_cast<Qos>(std::min(wanted.qos, options_.maximum_qos));
     options.no_local = wanted.no_local;

@@ -130,10 +130,10 @@ Connection::Accept Connection::open_client(const Connect& connect) {
     client_ = std::make_unique<Client>(*this, version_);
     state_ = State::connected;
     timer_.cancel();
-    if (const Fault fault = client_->on_connect(connect)) {
+    auto why = Refusal::packet;
+    if (const Fault fault = client_->on_connect(connect, why)) {
         client_.reset();
-        refuse(connect, fault,
-               fault.reason == Reason::quota_exceeded ? Refusal::max_sessions : Refusal::packet);
+        refuse(connect, fault, why);
         return Accept::no;
     }
     return state_ == State::connected ? Accept::yes : Accept::no;
