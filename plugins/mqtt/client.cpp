@@ -3,6 +3,7 @@
 #include "mqtt/client.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/topic.h"
 #include "mqtt/codec/decode.h"
@@ -240,6 +241,7 @@ Fault Client::on_disconnect(const Frame& frame) {
 
 Fault Client::on_packet(const Frame& frame) {
     if (frame.type() == PacketType::publish) return on_publish(frame);
+    if (filter_work_) return work_off(frame, std::move(*std::exchange(filter_work_, nullptr)));
     packets_.count_received(cell(), frame.size);
     switch (frame.type()) {
         case PacketType::puback:

@@ -70,6 +70,9 @@ size_t Connection::read_packets(std::string_view bytes) {
         } else if (fault = client_->on_packet(frame); fault) {
             fail(fault);
             return bytes.size();
+        } else if (client_->is_amid_packet()) {
+            wait_for_turn();
+            return used;
         }
         used += frame.size;
         hub.add_work(1);
@@ -211,7 +214,8 @@ void Connection::wait_until_it_reads() {
     stream_->pause_reading();
 }
 
-// A read holds thousands of small packets, and each of them may be for thousands of subscribers.
+// A read holds thousands of small packets, and each of them may be for thousands of subscribers;
+// and a packet may hold millions of filters.
 void Connection::wait_for_turn() {
     busy_ = true;
     stream_->pause_reading();
