@@ -3,6 +3,7 @@
 #include "mqtt/client.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/topic.h"
 #include "mqtt/codec/decode.h"
@@ -20,7 +21,7 @@ Client::Client(Connection& connection, Version version)
 
 Client::~Client() { end(true); }
 
-Fault Client::on_connect(const Connect& connect) {
+Fault Client::on_connect(const Connect& connect, Refusal& why) {
     if (connect.properties.authentication_method) {
         return {Reason::bad_authentication_method, "no authentication method is configured"};
     }
@@ -56,10 +57,12 @@ Fault Client::on_connect(const Connect& connect) {
     session_expiry_s_ = std::min(asked, options_.session_expiry_maximum);
     asked_to_last_ = asked != 0;
     if (!keep_will(connect)) {
+        why = Refusal::max_session_bytes;
         return {Reason::quota_exceeded, "there is no room for the will among what sessions hold"};
     }
     SessionQuota::Place place;
     if (!take_place(connect.clean_start, place)) {
+        why = Refusal::max_sessions;
         return {Reason::quota_exceeded, "no more sessions may outlive their connections"};
     }
     const bool present = open_session(connect, std::move(place));
@@ -238,6 +241,7 @@ Fault Client::on_disconnect(const Frame& frame) {
 
 Fault Client::on_packet(const Frame& frame) {
     if (frame.type() == PacketType::publish) return on_publish(frame);
+    if (filter_work_) return work_off(frame, std::move(*std::exchange(filter_work_, nullptr)));
     packets_.count_received(cell(), frame.size);
     switch (frame.type()) {
         case PacketType::puback:

@@ -21,10 +21,14 @@ class Client final : public SessionSink, public SessionHolder {
     Client(Connection& connection, Version version);
     ~Client() override;
 
-    /// Answers with CONNACK. A fault: refuse the connection; nothing has been changed.
-    Fault on_connect(const Connect& connect);
+    /// Answers with CONNACK. A fault: refuse the connection; nothing has been changed. `why` is set
+    /// when it is for a limit.
+    Fault on_connect(const Connect& connect, Refusal& why);
     /// A fault: disconnect with its reason.
     Fault on_packet(const Frame& frame);
+    /// The packet was too much work for one turn: it is to be given again in a later one, and no
+    /// other before.
+    [[nodiscard]] bool is_amid_packet() const { return filter_work_ != nullptr; }
     /// Tells a 5.0 client why it is disconnected; nothing in 3.1.1.
     void disconnect(const Fault& fault);
     /// The connection is over: lets go of the session, and publishes the will when `abnormal`.
@@ -49,8 +53,18 @@ class Client final : public SessionSink, public SessionHolder {
     Fault resolve_topic(Publish& publish);
     Fault on_acknowledged(const Frame& frame);
     Fault on_pubrel(const Ack& ack);
+    /// A SUBSCRIBE or UNSUBSCRIBE under way.
+    struct FilterWork {
+        PacketType answer;
+        uint16_t packet_id;
+        uint32_t subscription_id;
+        size_t left;          // bytes of filters at the end of the packet
+        std::string reasons;  // for those before
+    };
     Fault on_subscribe(const Frame& frame);
-    Reason subscribe_one(const Subscription& wanted, uint32_t subscription_id, bool& retained);
+    Fault work_off(const Frame& frame, FilterWork work);
+    Reason subscribe_one(const Subscription& wanted, uint32_t subscription_id);
+    Reason unsubscribe_one(std::string_view filter);
     [[nodiscard]] Reason check_filter(std::string_view filter) const;
     Fault refuse_id(PacketType type, uint16_t packet_id, size_t filters);
     Fault answer(PacketType type, uint16_t packet_id, std::string_view reasons);
@@ -104,6 +118,7 @@ class Client final : public SessionSink, public SessionHolder {
     std::vector<std::string> aliases_;           // the client's
     std::unique_ptr<TopicAliases> our_aliases_;  // when the client allows any
     std::unique_ptr<trestle::Will> will_;
+    std::unique_ptr<FilterWork> filter_work_;  // that goes on in a later turn
 };
 
 }  // namespace trestle::mqtt

@@ -70,6 +70,9 @@ size_t Connection::read_packets(std::string_view bytes) {
         } else if (fault = client_->on_packet(frame); fault) {
             fail(fault);
             return bytes.size();
+        } else if (client_->is_amid_packet()) {
+            wait_for_turn();
+            return used;
         }
         used += frame.size;
         hub.add_work(1);
@@ -130,10 +133,10 @@ Connection::Accept Connection::open_client(const Connect& connect) {
     client_ = std::make_unique<Client>(*this, version_);
     state_ = State::connected;
     timer_.cancel();
-    if (const Fault fault = client_->on_connect(connect)) {
+    auto why = Refusal::packet;
+    if (const Fault fault = client_->on_connect(connect, why)) {
         client_.reset();
-        refuse(connect, fault,
-               fault.reason == Reason::quota_exceeded ? Refusal::max_sessions : Refusal::packet);
+        refuse(connect, fault, why);
         return Accept::no;
     }
     return state_ == State::connected ? Accept::yes : Accept::no;
@@ -211,7 +214,8 @@ void Connection::wait_until_it_reads() {
     stream_->pause_reading();
 }
 
-// A read holds thousands of small packets, and each of them may be for thousands of subscribers.
+// A read holds thousands of small packets, and each of them may be for thousands of subscribers;
+// and a packet may hold millions of filters.
 void Connection::wait_for_turn() {
     busy_ = true;
     stream_->pause_reading();

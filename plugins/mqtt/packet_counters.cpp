@@ -8,7 +8,7 @@ PacketCounters::PacketCounters(const EndpointContext& context) {
     streams = &metrics.counter("trestle_mqtt_streams_total", "Connections that were opened", mine);
     connects = &metrics.counter("trestle_mqtt_connects_total", "CONNECT packets accepted", mine);
     size_t reason = 0;
-    for (const auto* name : {"max_connections", "max_sessions", "packet"}) {
+    for (const auto* name : {"max_connections", "max_sessions", "max_session_bytes", "packet"}) {
         refused[reason++] =
             &metrics.counter("trestle_mqtt_connects_refused_total", "CONNECT packets refused",
                              {{"endpoint", context.name()}, {"reason", name}});

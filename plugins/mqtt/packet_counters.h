@@ -10,13 +10,13 @@
 
 namespace trestle::mqtt {
 
-/// Why a CONNECT is refused: one limit, the other, or what it says itself.
-enum class Refusal : uint8_t { max_connections, max_sessions, packet };
+/// Why a CONNECT is refused: a limit, or what it says itself.
+enum class Refusal : uint8_t { max_connections, max_sessions, max_session_bytes, packet };
 
 struct PacketCounters {
     Counter* streams;     // that were handed to the protocol
     Counter* connects;    // CONNECT packets that were accepted
-    Counter* refused[3];  // CONNECT packets that were not; by Refusal
+    Counter* refused[4];  // CONNECT packets that were not; by Refusal
     // All but PUBLISH, which is counted as a message.
     Counter* received;
     Counter* received_bytes;

@@ -21,6 +21,7 @@ Service::Service(EndpointContext& context, const Settings& settings)
       options_(ClientOptions::from(settings)),
       counters_(context.counters("mqtt")),
       packets_(context),
+      refusals_(context),
       ledger_(context.session_ledger()),
       session_quota_(options_.max_sessions, &lasting_sessions(context)),
       log_limit_(20, std::chrono::seconds(10)),

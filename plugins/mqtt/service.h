@@ -19,6 +19,7 @@
 #include "mqtt/packet_counters.h"
 #include "mqtt/pauses.h"
 #include "plugin_api/plugin.h"
+#include "plugin_api/subscription_refusals.h"
 
 namespace trestle::mqtt {
 
@@ -47,6 +48,7 @@ class Service final : public ByteStreamProtocol {
     [[nodiscard]] const ClientOptions& options() const { return options_; }
     [[nodiscard]] const EndpointCounters& counters() const { return counters_; }
     [[nodiscard]] const PacketCounters& packets() const { return packets_; }
+    [[nodiscard]] const SubscriptionRefusals& refusals() const { return refusals_; }
     [[nodiscard]] const SessionLedger& ledger() const { return ledger_; }
     [[nodiscard]] SessionQuota& session_quota() { return session_quota_; }
     [[nodiscard]] RepeatLimit& log_limit() { return log_limit_; }
@@ -71,6 +73,7 @@ class Service final : public ByteStreamProtocol {
     ClientOptions options_;
     EndpointCounters counters_;
     PacketCounters packets_;
+    SubscriptionRefusals refusals_;
     SessionLedger ledger_;
     SessionQuota session_quota_;
     RepeatLimit log_limit_;

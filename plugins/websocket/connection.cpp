@@ -12,6 +12,9 @@ namespace {
 
 constexpr uint64_t kCloseTimeMs = 5'000;  // to write what is left and to shake hands
 constexpr size_t kWorthDeflating = 128;   // smaller messages gain nothing
+// What it takes to inflate, to check, to read and to answer a message, in units of work.
+constexpr size_t kUnitsOfMessage = 10;
+constexpr size_t kBytesPerUnit = 8;
 
 }  // namespace
 
@@ -31,6 +34,7 @@ Connection::Connection(std::unique_ptr<ByteStream> stream,
 
 Connection::~Connection() {
     *alive_ = nullptr;
+    shard().cancel_end_of_turn(*this);
     if (input_.capacity() != 0) shard().buffers().give(std::move(input_));
 }
 
@@ -43,15 +47,21 @@ void Connection::start(ConnectionUser& user) {
 
 size_t Connection::on_bytes(std::string_view bytes) {
     heard_ = true;
+    HubShard& hub = shard().hub();
+    const uint64_t enough = hub.work() + shard().work_left();
     size_t used = 0;
     while (reads()) {
+        if (hub.work() >= enough) {
+            wait_for_turn();
+            break;
+        }
         const std::string_view rest = bytes.substr(used);
         const size_t step = in_frame_ ? take_payload(rest) : take_header(rest);
         if (step == 0) break;
         used += step;
     }
     give_data();
-    if (input_.empty() && input_.capacity() != 0) {
+    if (input_.empty() && input_.capacity() != 0 && !busy_) {
         shard().buffers().give(std::exchange(input_, OutBuffer()));
     }
     return state_ == State::ending ? bytes.size() : used;
@@ -120,6 +130,7 @@ size_t Connection::take_payload(std::string_view bytes) {
 
 void Connection::frame_ends() {
     in_frame_ = false;
+    shard().hub().add_work(1);
     if (is_control(frame_.opcode)) return control_ends();
     if (frame_.fin && state_ == State::open && !delivers_.as_stream) message_ends();
 }
@@ -172,6 +183,7 @@ void Connection::message_ends() {
     if (is_text() && checked_ != input_.size()) {
         return fail(CloseCode::bad_text, "sent text that is not UTF-8", rules_->bad_text);
     }
+    shard().hub().add_work(kUnitsOfMessage + input_.size() / kBytesPerUnit);
     user_->on_message(input_.view(), is_text());
     input_.clear();
     checked_ = 0;
@@ -193,6 +205,29 @@ void Connection::pause() {
 void Connection::resume() {
     if (!std::exchange(paused_, false)) return;
     heard_ = true;  // nobody listened to it meanwhile
+    read_on();
+}
+
+// A read holds thousands of small messages, each perhaps for thousands of subscribers, or a hundred
+// that are large once they are inflated.
+void Connection::wait_for_turn() {
+    busy_ = true;
+    stream_->pause_reading();
+    shard().at_end_of_turn(*this);
+}
+
+void Connection::end_of_turn() {
+    if (shard().congested()) {  // by what was read here, perhaps
+        return shard().when_clear([alive = alive_] {
+            if (*alive != nullptr) (*alive)->end_of_turn();
+        });
+    }
+    busy_ = false;
+    read_on();
+}
+
+void Connection::read_on() {
+    if (paused_ || busy_) return;
     if (!input_.empty()) {
         // What was left over comes first.
         shard().post([alive = alive_] {
@@ -276,7 +311,7 @@ void Connection::close(CloseCode code, std::string_view reason, std::string why)
     state_ = State::closing;
     why_ = std::move(why);
     timer_.set(shard().now_ms() + kCloseTimeMs);
-    if (std::exchange(paused_, false)) stream_->resume_reading();
+    if (std::exchange(paused_, false)) read_on();
 }
 
 void Connection::abort(std::string_view why) {

@@ -2,8 +2,9 @@
 // pings, and the ways in which it ends. What the messages hold is its user's affair.
 //
 // Owned by its user, which it calls on the stream's shard only. Reads as much as the stream gives
-// at once; a read of many small messages costs one call of the system. A breach by the peer closes
-// the connection with the code that RFC 6455 has for it, and is counted by kind.
+// at once, and what is too much work for one turn of the shard goes on in a later one; a read of
+// many small messages costs one call of the system. A breach by the peer closes the connection with
+// the code that RFC 6455 has for it, and is counted by kind.
 #pragma once
 
 #include <atomic>
@@ -71,7 +72,7 @@ struct Delivers {
     int deflate_window = 0;    ///< 0: none is compressed; not for a stream
 };
 
-class Connection final : public ByteStreamHandler {
+class Connection final : public ByteStreamHandler, private TurnTask {
  public:
     Connection(std::unique_ptr<ByteStream> stream, std::shared_ptr<const ConnectionRules> rules,
                Slot slot, Delivers delivers);
@@ -114,7 +115,10 @@ class Connection final : public ByteStreamHandler {
     void message_ends();
     void give_message(std::string_view message);
     void give_data();
-    [[nodiscard]] bool reads() const { return state_ != State::ending && !paused_; }
+    void wait_for_turn();
+    void end_of_turn() override;
+    void read_on();
+    [[nodiscard]] bool reads() const { return state_ != State::ending && !paused_ && !busy_; }
     [[nodiscard]] bool is_text() const { return message_opcode_ == Opcode::text; }
     void fail(CloseCode code, std::string why, Counter* counter);
     void end(CloseCode code, std::string_view reason, std::string why);
@@ -143,8 +147,10 @@ class Connection final : public ByteStreamHandler {
     bool in_frame_ = false;
     bool message_compressed_ = false;
     bool started_ = false;
-    bool paused_ = false;
-    bool heard_ = false;  // the peer has shown life since the timer was set
+    // Nothing is read while one of them holds.
+    bool paused_ = false;  // by the user
+    bool busy_ = false;    // others have their turn first
+    bool heard_ = false;   // the peer has shown life since the timer was set
     bool ping_sent_ = false;
 };
 

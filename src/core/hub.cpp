@@ -11,7 +11,8 @@ namespace trestle {
 namespace {
 
 constexpr size_t kPlacesPerUnit = 4;
-constexpr size_t kUnitsOfSubscribing = 10;
+constexpr size_t kUnitsOfSubscribing = 30;
+constexpr size_t kUnitsOfUnsubscribing = 10;
 
 }  // namespace
 
@@ -174,14 +175,14 @@ bool HubShard::subscribe_shared(Subscriber& subscriber, std::string_view group,
 }
 
 bool HubShard::unsubscribe(Subscriber& subscriber, std::string_view filter) {
-    work_ += kUnitsOfSubscribing;
+    work_ += kUnitsOfUnsubscribing;
     const IndexLock::Writer guard(hub_.lock_);
     return hub_.index_.remove(filter, {&subscriber, index_});
 }
 
 bool HubShard::unsubscribe_shared(Subscriber& subscriber, std::string_view group,
                                   std::string_view filter) {
-    work_ += kUnitsOfSubscribing;
+    work_ += kUnitsOfUnsubscribing;
     const IndexLock::Writer guard(hub_.lock_);
     return hub_.index_.remove_shared(filter, group, {&subscriber, index_});
 }

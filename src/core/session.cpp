@@ -421,11 +421,15 @@ bool Session::subscribe(const std::string& filter, const SubscribeOptions& optio
     return known;
 }
 
-void Session::send_retained(const std::string& filter, const SubscribeOptions& options) {
+void Session::want_retained(const std::string& filter, const SubscribeOptions& options) {
     if (hub_.hub().retained().messages() == 0) return;
     if (!retained_) retained_ = std::make_shared<RetainedReader>(hub_, *this);
     retained_->add(filter, options, options.no_local ? publisher_hash(client_id_) : 0);
-    pump();
+}
+
+void Session::send_retained(const std::string& filter, const SubscribeOptions& options) {
+    want_retained(filter, options);
+    if (retained_) pump();
 }
 
 bool Session::unsubscribe(const std::string& filter) {

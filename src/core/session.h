@@ -68,8 +68,9 @@ class Session final : public Subscriber {
 
     void deliver(Delivery& delivery, const SubscriptionMatch& match) override;
 
-    /// The retained messages that the subscription selects follow, with the retain flag set
-    /// [MQTT-3.3.1-8]; as many at once as the client takes.
+    /// The retained messages that the subscription selects follow from the next `pump` on, with the
+    /// retain flag set [MQTT-3.3.1-8]; as many at once as the client takes.
+    void want_retained(const std::string& filter, const SubscribeOptions& options);
     void send_retained(const std::string& filter, const SubscribeOptions& options);
     void deliver_retained(MessagePtr message, const SubscriptionMatch& match);
     /// Nothing waits, and the connection can write.
@@ -106,10 +107,10 @@ class Session final : public Subscriber {
     // Subscriptions. `filter` may start with `$share/`; it is valid. Returns true when it was
     // there.
     bool subscribe(const std::string& filter, const SubscribeOptions& options);
-    /// Whether it keeps to the limits; one that is there already does.
-    [[nodiscard]] bool has_room_for(std::string_view filter) const {
-        return subscription_quota_.has_room(filter, limits_.subscriptions) ||
-               subscriptions_.contains(filter);
+    /// The limit that it would exceed; one that is there already exceeds none.
+    [[nodiscard]] std::optional<SubscriptionRefusal> refuses(std::string_view filter) const {
+        const auto refusal = subscription_quota_.refuses(filter, limits_.subscriptions);
+        return refusal && subscriptions_.contains(filter) ? std::nullopt : refusal;
     }
     bool unsubscribe(const std::string& filter);
     void unsubscribe_all();
@@ -213,7 +214,7 @@ class Session final : public Subscriber {
     size_t in_flight_bytes_ = 0;
     size_t in_flight_step_ = 0;     // of these, what the account has been told
     size_t in_flight_counted_ = 0;  // and what it was told with what messages take beside
-    size_t resend_at_ = 0;  // slots from here on belong to a former connection
+    size_t resend_at_ = 0;          // slots from here on belong to a former connection
     size_t queued_bytes_ = 0;
     Ring<Queued> queue_;
     Ring<InFlight> in_flight_;  // in the order sent; finished ones leave from the front

@@ -12,9 +12,16 @@ size_t bytes_of(std::string_view filter) {
 
 }  // namespace
 
-bool SubscriptionQuota::has_room(std::string_view filter, const SubscriptionLimits& limits) const {
-    return all_ < limits.max_subscriptions && (shared_ < limits.max_shared || !is_shared(filter)) &&
-           bytes_ + bytes_of(filter) <= limits.max_bytes;
+std::optional<SubscriptionRefusal> SubscriptionQuota::refuses(
+    std::string_view filter, const SubscriptionLimits& limits) const {
+    if (all_ >= limits.max_subscriptions) return SubscriptionRefusal::max_subscriptions;
+    if (shared_ >= limits.max_shared && is_shared(filter)) {
+        return SubscriptionRefusal::max_shared_subscriptions;
+    }
+    if (bytes_ + bytes_of(filter) > limits.max_bytes) {
+        return SubscriptionRefusal::max_subscription_bytes;
+    }
+    return {};
 }
 
 void SubscriptionQuota::take(std::string_view filter) {

@@ -215,3 +215,24 @@ def test_bytes_of_one_clients_filters(gateway, raw, version):
     client.send(unsubscribe(version, 2, "1" + deep))
     client.expect(UNSUBACK)
     assert client.subscribe("2" + deep, "1" + deep) == [0, refused]
+
+
+def test_refused_subscriptions_are_counted(gateway, raw, version):
+    """By the reason, each filter of a packet for itself."""
+    one = gateway(endpoints={"devices": {
+        "max_subscriptions": 3, "max_shared_subscriptions": 1, "max_subscription_bytes": 4000,
+        "refuse_filters": ["secret/#"], "max_topic_levels": 15}})
+    client = raw(one.port, version)
+    client.connect("c")
+    wanted = ["a", "secret/1", "secret/#", "$share/1/b", "$share/2/b", "a/#/b", "x/" * 15 + "x",
+              "y" * 4000, "c", "d", "e", "f", "a"]
+    granted = client.subscribe(*wanted)
+    assert [filter for filter, code in zip(wanted, granted) if code < 0x80] == [
+        "a", "$share/1/b", "c", "a"]
+    name = "trestle_subscriptions_refused_total"
+    seen = one.metrics()
+    assert {reason: seen.value(name, endpoint="devices", reason=reason) for reason in (
+        "max_subscriptions", "max_shared_subscriptions", "max_subscription_bytes",
+        "refuse_filters", "filter", "packet_id")} == {
+            "max_subscriptions": 3, "max_shared_subscriptions": 1, "max_subscription_bytes": 1,
+            "refuse_filters": 2, "filter": 2, "packet_id": 0}

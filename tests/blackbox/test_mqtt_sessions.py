@@ -139,6 +139,8 @@ def test_packet_id_in_use(jobs, device, sockets):
     got = client.expect(PUBREC)
     assert (got.packet_id, got.reason(V5)) == (5, 0x91)
     assert client.expect(SUBACK).reasons(V5) == [0x91, 0x91]
+    assert jobs.metric("trestle_subscriptions_refused_total", endpoint="devices",
+                       reason="packet_id") == 2
     assert client.expect(UNSUBACK).reasons(V5) == [0x91, 0x91]
     assert work(jobs, sockets, 2) == [b"filler", b"first"]
     assert [client.expect(PUBACK).reason(V5) for _ in range(2)] == [0, 0x91]

@@ -46,7 +46,9 @@ def test_wills_that_do_not_fit_are_refused(held, raw, version):
     assert len(clients) * 60_000 < held.metric("trestle_session_bytes") <= MOST + held.slack
     held.wait_log("no room for the will")
     assert held.metric("trestle_mqtt_connects_refused_total", endpoint="devices",
-                       reason="max_sessions") == 1
+                       reason="max_session_bytes") == 1
+    assert held.metric("trestle_mqtt_connects_refused_total", endpoint="devices",
+                       reason="max_sessions") == 0
     without = raw(held.port, version)
     without.connect("no will")
     without.ping()

@@ -96,6 +96,26 @@ def test_fragmented_message_and_empty_frames(web):
     run(web, conversation)
 
 
+@pytest.mark.parametrize("client_id", ["a", "b", "c"])  # with three shards, not all at home there
+def test_a_packet_that_takes_several_turns(web, version, client_id):
+    """Its bytes wait in the WebSocket, or where the session lives."""
+    count = 20_000
+    filters = [f"turns/{client_id}/{i}" for i in range(count)]
+    props = b"\x00" if version == V5 else b""
+
+    async def conversation(socket):
+        await socket.send(connect(version, f"turns {client_id}"))
+        await collect(socket, lambda got: len(got) > 3 and len(got) == 2 + got[1])
+        await socket.send(subscribe(version, 1, *filters) + publish(version, filters[-1], b"x")
+                          + ping())
+        return await collect(socket, lambda got: got.endswith(b"\xd0\x00"))
+    body = b"\x00\x01" + props + bytes(count)
+    message = b"".join([number(2 + len(filters[-1]) + len(props) + 1),
+                        len(filters[-1]).to_bytes(2, "big"), filters[-1].encode(), props, b"x"])
+    expected = b"\x90" + number(len(body)) + body + b"\x30" + message + b"\xd0\x00"
+    assert run(web, conversation) == expected
+
+
 def test_websocket_ping_is_answered(web):
     async def conversation(socket):
         await (await socket.ping(b"are you there"))

@@ -192,6 +192,26 @@ def test_limits_of_one_client(web, open_json, raw):
     assert client.error("request", topic="silent") == "quota_exceeded"
 
 
+def test_refused_subscriptions_are_counted(web, open_json):
+    one = web(max_subscriptions=3, max_shared_subscriptions=1, max_subscription_bytes=4000,
+              refuse_filters=["secret/#"], max_topic_levels=15)
+    client = open_json(url(one))
+    for filter in "a", "$share/1/b", "a":
+        client.done("subscribe", filter=filter)
+    for filter in "secret/1", "$share/2/b", "a/#/b", "x/" * 15 + "x", "y" * 4000:
+        client.error("subscribe", filter=filter)
+    client.done("subscribe", filter="c")
+    client.error("subscribe", filter="d")
+    client.error("unsubscribe", filter="a/#/b")
+    name = "trestle_subscriptions_refused_total"
+    seen = one.metrics()
+    assert {reason: seen.value(name, endpoint="web", reason=reason) for reason in (
+        "max_subscriptions", "max_shared_subscriptions", "max_subscription_bytes",
+        "refuse_filters", "filter")} == {
+            "max_subscriptions": 1, "max_shared_subscriptions": 1, "max_subscription_bytes": 1,
+            "refuse_filters": 1, "filter": 2}
+
+
 def test_shared_subscriptions_of_one_client(web, open_json):
     client = open_json(url(web(max_shared_subscriptions=1)))
     client.done("subscribe", filter="$share/1/a")

@@ -40,6 +40,8 @@ class FilterList {
             read();
             return *this;
         }
+        /// Bytes from here to the end of the packet.
+        [[nodiscard]] size_t left() const { return rest_.size(); }
         bool operator==(const Iterator& other) const { return rest_.size() == other.rest_.size(); }
 
      private:

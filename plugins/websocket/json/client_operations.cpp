@@ -36,6 +36,9 @@ void Client::on_message(std::string_view message, bool is_text) {
     } else if (fault = read_operation(message, op); !fault) {
         fault = perform(op);
     }
+    if (fault.code == Code::filter_invalid && op.op == Op::subscribe) {
+        service_.refusals().count(cell(), SubscriptionRefusal::filter);
+    }
     if (fault) refuse(op.id, fault);
     if (is_breach(fault.code)) count_breach();
     adjust_reading();
@@ -75,12 +78,18 @@ Fault Client::check_filter(std::string_view filter) const {
 }
 
 Fault Client::subscribe(const Operation& op) {
-    if (Fault fault = check_filter(op.topic)) return fault;
+    if (Fault fault = check_filter(op.topic)) {
+        if (fault.code == Code::not_authorized) {
+            service_.refusals().count(cell(), SubscriptionRefusal::refuse_filters);
+        }
+        return fault;
+    }
     const bool shared = is_shared(op.topic);
     if (shared && op.no_local) {
         return {Code::bad_request, "a shared subscription cannot be no_local [MQTT-3.8.3-4]"};
     }
-    if (!session().has_room_for(op.topic)) {
+    if (const auto limit = session().refuses(op.topic)) {
+        service_.refusals().count(cell(), *limit);
         return {Code::quota_exceeded, "there are too many subscriptions"};
     }
     SubscribeOptions options;

@@ -11,6 +11,7 @@ Service::Service(EndpointContext& context, const Settings& settings)
     : context_(context),
       options_(ClientOptions::from(settings)),
       counters_(context.counters("json")),
+      refusals_(context),
       ledger_(context.session_ledger()),
       slow_(&context.host().metrics().counter(
           "trestle_websocket_slow_readers_total",

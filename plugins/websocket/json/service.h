@@ -10,6 +10,7 @@
 
 #include "core/timer_queue.h"
 #include "plugin_api/plugin.h"
+#include "plugin_api/subscription_refusals.h"
 #include "websocket/connection.h"
 #include "websocket/json/operation.h"
 #include "websocket/json/options.h"
@@ -45,6 +46,7 @@ class Service {
     [[nodiscard]] EndpointContext& context() const { return context_; }
     [[nodiscard]] const ClientOptions& options() const { return options_; }
     [[nodiscard]] const EndpointCounters& counters() const { return counters_; }
+    [[nodiscard]] const SubscriptionRefusals& refusals() const { return refusals_; }
     [[nodiscard]] const SessionLedger& ledger() const { return ledger_; }
     [[nodiscard]] RepeatLimit& log_limit() { return log_limit_; }
 
@@ -61,6 +63,7 @@ class Service {
     EndpointContext& context_;
     ClientOptions options_;
     EndpointCounters counters_;
+    SubscriptionRefusals refusals_;
     SessionLedger ledger_;
     std::array<Counter*, kCodes> errors_{};
     Counter* slow_;

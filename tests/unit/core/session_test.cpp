@@ -50,15 +50,15 @@ class SessionTest : public testing::Test {
 TEST_F(SessionTest, OnlyNewSubscriptionsNeedRoom) {
     limits_.subscriptions.max_subscriptions = 2;
     auto& session = open();
-    EXPECT_TRUE(session.has_room_for("other"));
+    EXPECT_FALSE(session.refuses("other"));
     session.subscribe("other", {});
     session.subscribe("other", {});
-    EXPECT_FALSE(session.has_room_for("third"));
-    EXPECT_TRUE(session.has_room_for("other")) << "it is there already";
+    EXPECT_EQ(session.refuses("third"), SubscriptionRefusal::max_subscriptions);
+    EXPECT_FALSE(session.refuses("other")) << "it is there already";
     EXPECT_FALSE(session.unsubscribe("third"));
-    EXPECT_FALSE(session.has_room_for("third"));
+    EXPECT_EQ(session.refuses("third"), SubscriptionRefusal::max_subscriptions);
     session.unsubscribe("other");
-    EXPECT_TRUE(session.has_room_for("third"));
+    EXPECT_FALSE(session.refuses("third"));
 }
 
 TEST_F(SessionTest, EachQosHasItsFlow) {

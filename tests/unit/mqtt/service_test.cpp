@@ -312,6 +312,83 @@ TEST_F(WithFakeClient, ALargeReadIsWorkedOffInTurns) {
         board_.wait([](test::Board& b) { return b.written == kConnack + times(kPings, kPong); }));
 }
 
+/// Packets of many filters, with one more packet behind them.
+class WithManyFilters : public WithFakeClient {
+ protected:
+    static constexpr size_t kFilters = 20'000;
+    WithManyFilters() { connect_fake("0-many"); }
+    static std::string many(bool subscribes) {
+        std::string body("\0\7", 2);
+        for (size_t i = 0; i < kFilters; ++i) {
+            body += str("many/" + std::to_string(i));
+            if (subscribes) body += '\0';
+        }
+        return packet(subscribes ? 0x82 : 0xa2, body) + kPing;
+    }
+    /// Gives all of it at once; how many subscriptions there are before anybody else has a turn.
+    size_t after(
+        const std::string& bytes, const std::function<void()>& then = [] {}) {
+        size_t subscriptions = 0;
+        TestHost::run_on(host_.shard(0), [&] {
+            (*fake_)->feed(bytes);
+            EXPECT_EQ((*fake_)->backlog(), 0u) << "nothing is answered yet";
+            subscriptions = host_.hub.subscriptions();
+            then();
+        });
+        return subscriptions;
+    }
+    const std::string all_granted_ =
+        kConnack + packet(0x90, std::string("\0\7", 2) + std::string(kFilters, '\0')) + kPong;
+};
+
+TEST_F(WithManyFilters, AreWorkedOffInTurnsAndAnsweredWhenAllAreDone) {
+    EXPECT_LT(after(many(true)), kFilters / 2);
+    EXPECT_TRUE(board_.wait([&](test::Board& b) { return b.written == all_granted_; }));
+    EXPECT_EQ(host_.hub.subscriptions(), kFilters);
+    EXPECT_GT(after(many(false)), kFilters / 2);
+    const std::string all = all_granted_ + std::string("\xb0\2\0\7", 4) + kPong;
+    EXPECT_TRUE(board_.wait([&](test::Board& b) { return b.written == all; }));
+    EXPECT_EQ(host_.hub.subscriptions(), 0u);
+    EXPECT_EQ(service_->packets().received->value(), 5u);
+    EXPECT_EQ(service_->counters().bytes_received->value(),
+              connect_packet("0-many").size() + many(true).size() + many(false).size());
+}
+
+TEST_F(WithManyFilters, OfAClientThatGoesTheRestIsForgotten) {
+    EXPECT_LT(after(many(true), [&] { (*fake_)->peer_closes(); }), kFilters);
+    EXPECT_TRUE(board_.wait([](test::Board& b) { return b.destroyed == 1; }));
+    fake_.reset();
+    EXPECT_EQ(host_.hub.subscriptions(), 0u);
+}
+
+TEST_F(WithManyFilters, OfAClientThatIsTakenOverTheRestIsForgotten) {
+    test::Board board;
+    EXPECT_LT(after(many(true),
+                    [&] {
+                        auto stream = std::make_unique<test::FakeStream>(host_.shard(0), board);
+                        auto& other = *stream;
+                        service_->serve(std::move(stream));
+                        other.feed(connect_packet("0-many") + kPing);
+                    }),
+              kFilters);
+    EXPECT_TRUE(board.wait([](test::Board& b) { return b.written == kConnack + kPong; }));
+    EXPECT_TRUE(board_.wait([](test::Board& b) { return b.destroyed == 1; }));
+    fake_.reset();
+    EXPECT_EQ(host_.hub.subscriptions(), 0u);
+    EXPECT_EQ(board_.look(&test::Board::written), kConnack);
+    stop(5'000);
+    EXPECT_EQ(board.look(&test::Board::destroyed), 1);
+}
+
+TEST_F(WithManyFilters, AStopDoesNotWaitForTheRest) {
+    EXPECT_LT(after(many(true), [&] { service_->stop(host_.shard(0).now_ms() + 60'000, [] {}); }),
+              kFilters);
+    stopped_ = true;
+    EXPECT_TRUE(board_.wait([](test::Board& b) { return b.destroyed == 1; }));
+    fake_.reset();
+    EXPECT_EQ(board_.look(&test::Board::written), kConnack);
+}
+
 TEST_F(WithSmallLimits, AnAnswerThatIsKnownWhenItsMessageComesAgainHoldsNothingUp) {
     Device before = open();
     before.connect("0-device", false);
