@@ -118,6 +118,12 @@ std::vector<Option> describe_router_options() {
                         "alone")
             .between(1024, 1'099'511'627'776.0)
             .fallback(256 << 20),
+        Option::integer(
+            "max_unsent_bytes",
+            "Bytes of the messages that one peer has not read yet and libzmq holds; one "
+            "larger message goes alone")
+            .between(1024, 1'099'511'627'776.0)
+            .fallback(16 << 20),
         Option::integer("max_frames", "Frames of one message from a peer")
             .between(8, 10'000)
             .fallback(64),
@@ -342,6 +348,7 @@ void EndpointOptions::take_router(const Settings& settings) {
     router.max_workers = static_cast<size_t>(settings.integer("max_workers"));
     router.max_window = static_cast<uint32_t>(settings.integer("max_window"));
     router.max_in_flight_bytes = static_cast<size_t>(settings.integer("max_in_flight_bytes"));
+    router.max_unsent_bytes = static_cast<size_t>(settings.integer("max_unsent_bytes"));
     router.max_frames = static_cast<size_t>(settings.integer("max_frames"));
     router.max_requests = static_cast<size_t>(settings.integer("max_requests"));
     router.max_request_bytes = static_cast<size_t>(settings.integer("max_request_bytes"));

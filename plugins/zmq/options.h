@@ -26,6 +26,7 @@ struct RouterOptions {
     size_t max_workers = 0;
     uint32_t max_window = 0;
     size_t max_in_flight_bytes = 0;
+    size_t max_unsent_bytes = 0;
     size_t max_frames = 0;
     size_t max_requests = 0;
     size_t max_requests_per_client = 0;

@@ -205,7 +205,7 @@ void RouterEndpoint::take_nonsense(std::string_view peer, const char* what) {
 void RouterEndpoint::send_away(std::string_view peer, Dialect dialect) {
     if (dialect == Dialect::native) return send_head(peer, native_close());
     write_mdp_disconnect(dialect, peer, frames_);
-    socket_.send_parts(frames_);
+    send_to_peer(frames_);
 }
 
 }  // namespace trestle::zmq

@@ -9,7 +9,7 @@ namespace trestle::zmq {
 
 void RouterEndpoint::send_head(std::string_view peer, std::string_view head) {
     const std::string_view frames[] = {peer, head};
-    if (socket_.is_open()) socket_.send_parts(frames);
+    if (socket_.is_open()) send_to_peer(frames);
 }
 
 void RouterEndpoint::take_native(std::string_view peer, FrameView frames) {
