@@ -284,7 +284,7 @@ std::vector<Option> describe_options() {
         Option::integer("max_subscription_bytes_per_peer",
                         "Bytes of one peer's prefixes, of which libzmq makes dozens each")
             .between(1024, 1'099'511'627'776.0)
-            .fallback(8 << 20),
+            .fallback(4 << 20),
         Option::integer("backlog", "Connections that wait to be accepted")
             .between(1, 65'535)
             .fallback(1024),
