@@ -30,7 +30,7 @@ constexpr int kReceiveHwm = 1000;
 // the shard, as long as there is another one: with more than one waiting, or with long ones that
 // take longer than its I/O thread to bring the next, a peer that never pauses would not let it
 // return. Of each byte libzmq makes dozens.
-constexpr size_t kLongestSubscription = 4u << 10;
+constexpr size_t kLongestSubscription = 1u << 10;
 constexpr int kPubReceiveHwm = 1;
 
 SocketKind socket_kind(const std::string& name) {
@@ -269,7 +269,7 @@ std::vector<Option> describe_options() {
             .fallback(5000),
         Option::integer("max_message_size",
                         "Bytes of the largest message taken from a peer; 67108864, but 65536 for "
-                        "push and 4096 for pub, whose peers have little to say")
+                        "push and 1024 for pub, whose peers have little to say")
             .between(1, 268'435'455),
         Option::integer("max_subscriptions",
                         "Different prefixes that a pub endpoint keeps track of; while there are "
