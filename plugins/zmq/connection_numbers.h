@@ -32,6 +32,11 @@ class ConnectionNumbers {
         const auto found = numbers_.find(descriptor);
         return found == numbers_.end() ? 0 : found->second;
     }
+    /// Calls `visit(descriptor, number)` for all connections that are open.
+    template <class F>
+    void each(F&& visit) const {
+        for (const auto& [descriptor, number] : numbers_) visit(descriptor, number);
+    }
     /// Whether this is so for the numbers of all connections that are open.
     template <class F>
     [[nodiscard]] bool all_of(F&& holds) const {

@@ -1,5 +1,9 @@
 #include "zmq/endpoint.h"
 
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -10,6 +14,9 @@ namespace {
 
 constexpr int kReconnectMs = 100;
 constexpr int kLongestReconnectMs = 5000;
+
+// The limit for messages is one for the frames of the handshake, too.
+constexpr size_t kHandshakeBytes = 1024;
 
 // A connection on which nothing is said: probed after so many seconds, given up after 30.
 constexpr int kKeepAliveIdleS = 15;
@@ -73,8 +80,11 @@ void ZmqEndpoint::set_options(int type) {
     socket_.set(ZMQ_RECONNECT_IVL_MAX, kLongestReconnectMs);
     // A frame that is a little too large is counted and dropped alone; libzmq ends the connection
     // of one that is far too large before it takes the memory.
-    const size_t most = options_.max_message_size + options_.max_message_size / 4 + 65'536;
-    socket_.set(ZMQ_MAXMSGSIZE, static_cast<int64_t>(most));
+    // Subscriptions libzmq takes for itself: of these none is too large alone.
+    const size_t most = options_.max_message_size;
+    const size_t allowed =
+        type == ZMQ_XPUB ? std::max(most, kHandshakeBytes) : most + most / 4 + 65'536;
+    socket_.set(ZMQ_MAXMSGSIZE, static_cast<int64_t>(allowed));
 }
 
 void ZmqEndpoint::open(int type) {
@@ -97,6 +107,27 @@ void ZmqEndpoint::open(int type) {
     for (const auto& address : options_.bind) context_.log().info("listening on {}", address);
     for (const auto& address : options_.connect) context_.log().info("connecting to {}", address);
     post_home([this] { on_ready(); });  // what came before the watch
+}
+
+std::vector<std::pair<int, uint64_t>> ZmqEndpoint::open_connections() {
+    std::vector<std::pair<int, uint64_t>> all;
+    if (!monitor_) return all;
+    monitor_->connections().each([&](uint32_t descriptor, uint64_t number) {
+        all.emplace_back(static_cast<int>(descriptor), number);
+    });
+    return all;
+}
+
+// The descriptor is libzmq's, which may close it at any time, and then it is another's. A copy
+// stays what it was when it was made; and libzmq tells the monitor that a connection ends before it
+// closes its descriptor. So what the monitor tells after the copy was made is true of the copy.
+bool ZmqEndpoint::cut(int descriptor, uint64_t connection) {
+    const int copy = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0) return false;
+    const bool is_its = connection_of(descriptor) == connection;
+    if (is_its) ::shutdown(copy, SHUT_RDWR);
+    ::close(copy);
+    return is_its;
 }
 
 void ZmqEndpoint::close(uint64_t deadline_ms, std::function<void()> done) {

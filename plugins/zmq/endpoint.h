@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "core/timer_queue.h"
 #include "plugin_api/plugin.h"
@@ -46,6 +48,11 @@ class ZmqEndpoint : public Endpoint {
     [[nodiscard]] uint64_t connection_of(int descriptor) {
         return monitor_ ? monitor_->connection_of(descriptor) : 0;
     }
+    /// Those that are open: pairs of descriptor and number. On the home shard.
+    [[nodiscard]] std::vector<std::pair<int, uint64_t>> open_connections();
+    /// Ends a connection, as if its peer had, if the descriptor is still that one's; the monitor
+    /// tells of it as ever. False: it has gone, or could not be ended now. On the home shard.
+    bool cut(int descriptor, uint64_t connection);
     /// Whether this is so for the numbers of all connections that are open. On the home shard.
     template <class F>
     [[nodiscard]] bool all_connections(F&& holds) {

@@ -28,21 +28,32 @@ class Interest {
 
     explicit Interest(size_t most_prefixes) : most_(most_prefixes) {}
 
-    /// Asks for this prefix; to say so again changes nothing.
-    void add(Asker asker, std::string_view prefix) {
+    /// What one of them has asked for. Of what is not listed all that it ever said counts, as
+    /// nobody knows whether it takes back what it had: it could make libzmq keep anything
+    /// otherwise.
+    struct Share {
+        size_t prefixes = 0;
+        size_t bytes = 0;
+    };
+
+    /// Asks for this prefix; to say so again changes nothing. What it has asked for by now.
+    Share add(Asker asker, std::string_view prefix) {
         Asked& asked = askers_[asker];
         Entry* entry = prefixes_.find(prefix);
-        if (entry != nullptr && asked.listed.contains(entry)) return;
+        if (entry != nullptr && asked.listed.contains(entry)) return asked.share();
         if (!has_room(entry == nullptr)) {
             ++asked.unlisted;
             ++beyond_;
-            return;
+            ++asked.ever_unlisted.prefixes;
+            asked.ever_unlisted.bytes += prefix.size();
+            return asked.share();
         }
         if (entry == nullptr) {
             prefixes_.insert(prefix, 0);
             entry = prefixes_.find(prefix);
         }
         list(asked, *entry);
+        return asked.share();
     }
 
     /// Asks for it no longer; nothing happens when it did not. True: now nobody does.
@@ -53,12 +64,13 @@ class Interest {
         Entry* entry = prefixes_.find(prefix);
         bool was_last = false;
         if (entry != nullptr && asked.listed.erase(entry) != 0) {
+            asked.listed_bytes -= prefix.size();
             was_last = release(*entry);
         } else if (asked.unlisted > 0) {  // one of those, as far as can be known
             --asked.unlisted;
             --beyond_;
         }
-        if (asked.listed.empty() && asked.unlisted == 0) askers_.erase(found);
+        if (asked.listed.empty() && asked.ever_unlisted.prefixes == 0) askers_.erase(found);
         return was_last;
     }
 
@@ -80,8 +92,14 @@ class Interest {
         if (one.empty()) return;
         Asked& asked = askers_[to];
         asked.unlisted += one.mapped().unlisted;
+        asked.ever_unlisted.prefixes += one.mapped().ever_unlisted.prefixes;
+        asked.ever_unlisted.bytes += one.mapped().ever_unlisted.bytes;
         for (Entry* entry : one.mapped().listed) {
-            if (!asked.listed.insert(entry).second) release(*entry);
+            if (asked.listed.insert(entry).second) {
+                asked.listed_bytes += entry->first.size();
+            } else {
+                release(*entry);
+            }
         }
     }
 
@@ -103,6 +121,11 @@ class Interest {
     struct Asked {
         std::unordered_set<Entry*> listed;
         size_t unlisted = 0;  // perhaps too many, if it says things twice
+        size_t listed_bytes = 0;
+        Share ever_unlisted;
+        [[nodiscard]] Share share() const {
+            return {listed.size() + ever_unlisted.prefixes, listed_bytes + ever_unlisted.bytes};
+        }
     };
 
     [[nodiscard]] bool has_room(bool is_new) const {
@@ -111,6 +134,7 @@ class Interest {
     }
     void list(Asked& asked, Entry& entry) {
         asked.listed.insert(&entry);
+        asked.listed_bytes += entry.first.size();
         ++entry.second;
         ++asks_;
     }

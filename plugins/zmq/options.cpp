@@ -24,8 +24,14 @@ constexpr int64_t kLongestSilenceMs = 6'553'500;
 constexpr int kPubHeartbeatMs = 5000;
 constexpr int kRouterHeartbeatMs = 2500;
 constexpr size_t kLargestMessage = 64u << 20;
-// Subscriptions: libzmq spends dozens of bytes of memory on each of theirs.
 constexpr size_t kLargestFromReaders = 64u << 10;
+constexpr int kReceiveHwm = 1000;
+// Subscriptions. Once libzmq has begun to take in those of a peer, it goes on within one call, on
+// the shard, as long as there is another one: with more than one waiting, or with long ones that
+// take longer than its I/O thread to bring the next, a peer that never pauses would not let it
+// return. Of each byte libzmq makes dozens.
+constexpr size_t kLongestSubscription = 1u << 10;
+constexpr int kPubReceiveHwm = 1;
 
 SocketKind socket_kind(const std::string& name) {
     if (name == "pub") return SocketKind::pub;
@@ -74,6 +80,11 @@ int hwm_of(SocketKind socket) {
     return socket == SocketKind::pub ? kPubHwm : kPushHwm;
 }
 
+size_t most_from_peer(SocketKind socket) {
+    if (socket == SocketKind::pub) return kLongestSubscription;
+    return socket == SocketKind::push ? kLargestFromReaders : kLargestMessage;
+}
+
 int heartbeat_of(SocketKind socket) {
     if (socket == SocketKind::router) return kRouterHeartbeatMs;
     return socket == SocketKind::pub ? kPubHeartbeatMs : 0;
@@ -118,6 +129,12 @@ std::vector<Option> describe_router_options() {
                         "alone")
             .between(1024, 1'099'511'627'776.0)
             .fallback(256 << 20),
+        Option::integer(
+            "max_unsent_bytes",
+            "Bytes of the messages that one peer has not read yet and libzmq holds; one "
+            "larger message goes alone")
+            .between(1024, 1'099'511'627'776.0)
+            .fallback(16 << 20),
         Option::integer("max_frames", "Frames of one message from a peer")
             .between(8, 10'000)
             .fallback(64),
@@ -236,9 +253,9 @@ std::vector<Option> describe_options() {
                         "Messages that libzmq holds for each peer; 20000 for pub, 300 for push, "
                         "4096 for router")
             .between(1, 1'000'000),
-        Option::integer("receive_hwm", "Messages that libzmq holds from each peer")
-            .between(1, 1'000'000)
-            .fallback(1000),
+        Option::integer("receive_hwm",
+                        "Messages that libzmq holds from each peer; 1 for pub, 1000 else")
+            .between(1, 1'000'000),
         Option::integer("linger_ms", "At the end: how long libzmq may take to send what it holds")
             .between(0, 600'000)
             .fallback(1000),
@@ -252,13 +269,22 @@ std::vector<Option> describe_options() {
             .fallback(5000),
         Option::integer("max_message_size",
                         "Bytes of the largest message taken from a peer; 67108864, but 65536 for "
-                        "pub and push, whose peers have little to say")
+                        "push and 1024 for pub, whose peers have little to say")
             .between(1, 268'435'455),
         Option::integer("max_subscriptions",
                         "Different prefixes that a pub endpoint keeps track of; while there are "
                         "more, everything is handed to libzmq")
             .between(1, 100'000'000)
             .fallback(100'000),
+        Option::integer("max_subscriptions_per_peer",
+                        "Prefixes that one peer of a pub endpoint may ask for; with more it is cut "
+                        "off")
+            .between(1, 100'000'000)
+            .fallback(200'000),
+        Option::integer("max_subscription_bytes_per_peer",
+                        "Bytes of one peer's prefixes, of which libzmq makes dozens each")
+            .between(1024, 1'099'511'627'776.0)
+            .fallback(4 << 20),
         Option::integer("backlog", "Connections that wait to be accepted")
             .between(1, 65'535)
             .fallback(1024),
@@ -322,8 +348,11 @@ void check_options(const Settings& settings, FaultSink& faults) {
     }
     check_terminator(settings, faults);
     check_sequence(settings, faults);
-    if (settings.given("max_subscriptions") && settings.string("socket") != "pub") {
-        faults.warning("max_subscriptions", "has no effect: only a pub socket has subscriptions");
+    for (const char* key :
+         {"max_subscriptions", "max_subscriptions_per_peer", "max_subscription_bytes_per_peer"}) {
+        if (settings.given(key) && settings.string("socket") != "pub") {
+            faults.warning(key, "has no effect: only a pub socket has subscriptions");
+        }
     }
     if (settings.given("subscribe") && socket_kind(settings.string("socket")) != SocketKind::sub) {
         faults.fault("subscribe", "found on a " + settings.string("socket") +
@@ -342,6 +371,7 @@ void EndpointOptions::take_router(const Settings& settings) {
     router.max_workers = static_cast<size_t>(settings.integer("max_workers"));
     router.max_window = static_cast<uint32_t>(settings.integer("max_window"));
     router.max_in_flight_bytes = static_cast<size_t>(settings.integer("max_in_flight_bytes"));
+    router.max_unsent_bytes = static_cast<size_t>(settings.integer("max_unsent_bytes"));
     router.max_frames = static_cast<size_t>(settings.integer("max_frames"));
     router.max_requests = static_cast<size_t>(settings.integer("max_requests"));
     router.max_request_bytes = static_cast<size_t>(settings.integer("max_request_bytes"));
@@ -385,7 +415,8 @@ EndpointOptions EndpointOptions::from(const Settings& settings) {
     options.sequence_keys = static_cast<size_t>(settings.integer("sequence_keys"));
     options.send_hwm = hwm_of(options.socket);
     if (settings.has("send_hwm")) options.send_hwm = as_int(settings, "send_hwm");
-    options.receive_hwm = as_int(settings, "receive_hwm");
+    options.receive_hwm = options.socket == SocketKind::pub ? kPubReceiveHwm : kReceiveHwm;
+    if (settings.has("receive_hwm")) options.receive_hwm = as_int(settings, "receive_hwm");
     options.linger_ms = as_int(settings, "linger_ms");
     const bool is_router = options.socket == SocketKind::router;
     options.heartbeat_ms = heartbeat_of(options.socket);
@@ -395,13 +426,15 @@ EndpointOptions EndpointOptions::from(const Settings& settings) {
     if (is_router) options.take_router(settings);
     options.handshake_timeout_ms = as_int(settings, "handshake_timeout_ms");
     options.backlog = as_int(settings, "backlog");
-    const bool has_readers =
-        options.socket == SocketKind::pub || options.socket == SocketKind::push;
-    options.max_message_size = has_readers ? kLargestFromReaders : kLargestMessage;
+    options.max_message_size = most_from_peer(options.socket);
     if (settings.has("max_message_size")) {
         options.max_message_size = static_cast<size_t>(settings.integer("max_message_size"));
     }
     options.max_subscriptions = static_cast<size_t>(settings.integer("max_subscriptions"));
+    options.max_subscriptions_per_peer =
+        static_cast<size_t>(settings.integer("max_subscriptions_per_peer"));
+    options.max_subscription_bytes_per_peer =
+        static_cast<size_t>(settings.integer("max_subscription_bytes_per_peer"));
     options.has_subscribe = settings.has("subscribe");
     if (options.has_subscribe) options.subscribe = settings.list("subscribe");
     return options;

@@ -26,6 +26,7 @@ struct RouterOptions {
     size_t max_workers = 0;
     uint32_t max_window = 0;
     size_t max_in_flight_bytes = 0;
+    size_t max_unsent_bytes = 0;
     size_t max_frames = 0;
     size_t max_requests = 0;
     size_t max_requests_per_client = 0;
@@ -49,6 +50,8 @@ struct EndpointOptions {
     int backlog = 0;
     size_t max_message_size = 0;
     size_t max_subscriptions = 0;
+    size_t max_subscriptions_per_peer = 0;
+    size_t max_subscription_bytes_per_peer = 0;
     size_t sequence_keys = 0;
     int snapshot_min_interval_ms = 0;
     size_t snapshot_max_messages = 0;

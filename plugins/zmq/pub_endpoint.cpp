@@ -10,6 +10,10 @@ namespace trestle::zmq {
 
 namespace {
 
+// What peers do wrong is told so often at most.
+constexpr uint32_t kLogLines = 5;
+constexpr std::chrono::seconds kLogInterval{10};
+
 uint64_t wall_clock_us() {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     return static_cast<uint64_t>(
@@ -23,6 +27,7 @@ PubEndpoint::PubEndpoint(EndpointContext& context, Context& zmq, EndpointOptions
       interest_(options_.max_subscriptions),
       sequences_(options_.sequence_keys),
       requests_(static_cast<uint64_t>(options_.snapshot_min_interval_ms)),
+      log_limit_(kLogLines, kLogInterval),
       snapshot_timer_(
           context.home().timers(), [](void* self) { static_cast<PubEndpoint*>(self)->replay(); },
           this),

@@ -12,6 +12,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "plugin_api/log.h"
 #include "zmq/interest.h"
 #include "zmq/sending_endpoint.h"
 #include "zmq/sequence.h"
@@ -47,6 +48,9 @@ class PubEndpoint final : public SendingEndpoint {
     // Under the lock, on the home shard: who asks for what.
     bool read();
     void on_subscription(const Frame& frame);
+    void subscribe(Interest::Asker asker, std::string_view prefix, int descriptor);
+    /// It has asked for more than one peer may.
+    void cut_off(Interest::Asker asker, int descriptor);
     Interest::Asker asker_of(int descriptor);
     void leave(Interest::Asker asker);
     void show_subscriptions();
@@ -66,7 +70,9 @@ class PubEndpoint final : public SendingEndpoint {
     bool has_snapshots_ = false;
     bool is_replay_posted_ = false;
     bool is_settling_due_ = false;
-    std::unordered_set<uint64_t> named_;          // connections that libzmq tells by name
+    std::unordered_set<uint64_t> named_;  // connections that libzmq tells by name
+    std::unordered_set<uint64_t> cut_;    // connections that are about to end
+    RepeatLimit log_limit_;
     std::unordered_map<int, uint64_t> unplaced_;  // since when, by descriptor
     uint64_t nameless_ms_ = 0;                    // when such a subscription was last told of
     // On the home shard.

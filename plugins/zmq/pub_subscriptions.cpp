@@ -5,6 +5,9 @@
 // connection's subscriptions end then. What libzmq itself says at that time is not heeded: it names
 // no connection, and a peer of ZMTP 2.0 can say the same.
 //
+// Nor can it refuse a subscription, nor does it bound what it keeps of them: a peer that asks for
+// more than one may is cut off.
+//
 // Two kinds of subscriptions have no connection. Peers of ZMTP 2.0 and older are nameless: what
 // they ask for stays wanted until every open connection is one with a name. And the monitor may
 // not know a descriptor: its connection has closed just now, or it is so new that the event is
@@ -58,19 +61,48 @@ bool PubEndpoint::read() {
 
 void PubEndpoint::on_subscription(const Frame& frame) {
     const std::string_view prefix = frame.bytes().substr(1);
-    const Interest::Asker asker = asker_of(frame.source_descriptor());
-    const uint64_t now_ms = context_.home().now_ms();
+    const int descriptor = frame.source_descriptor();
+    const Interest::Asker asker = asker_of(descriptor);
+    if (cut_.contains(asker)) return;
     if (frame.bytes()[0] == 1) {
-        interest_.add(asker, prefix);
-        if (asker == kNameless) {
-            nameless_ms_ = now_ms;
-            settle_at(now_ms + kSettlingMs);
-        }
-        if (has_snapshots_) ask_for_snapshot(std::string(prefix));
+        subscribe(asker, prefix, descriptor);
     } else if (asker != kNameless && interest_.remove(asker, prefix)) {
         requests_.forget(std::string(prefix));
     }
     show_subscriptions();
+}
+
+void PubEndpoint::subscribe(Interest::Asker asker, std::string_view prefix, int descriptor) {
+    const auto share = interest_.add(asker, prefix);
+    if (share.prefixes > options_.max_subscriptions_per_peer ||
+        share.bytes > options_.max_subscription_bytes_per_peer) {
+        return cut_off(asker, descriptor);
+    }
+    if (asker == kNameless) {
+        nameless_ms_ = context_.home().now_ms();
+        settle_at(nameless_ms_ + kSettlingMs);
+    }
+    if (has_snapshots_) ask_for_snapshot(std::string(prefix));
+}
+
+// A subscription cannot be refused, and libzmq keeps what it has been told: only the connection can
+// be ended, and libzmq then forgets what came by it. Which ones are nameless, nobody knows: all end
+// that libzmq has not named yet. One without a place will have one soon, or has gone.
+void PubEndpoint::cut_off(Interest::Asker asker, int descriptor) {
+    const size_t before = cut_.size();
+    if (asker == kNameless) {
+        for (const auto& [number_of_it, connection] : open_connections()) {
+            if (named_.contains(connection) || cut_.contains(connection)) continue;
+            if (cut(number_of_it, connection)) cut_.insert(connection);
+        }
+    } else if (cut(descriptor, asker)) {
+        cut_.insert(asker);
+    }
+    if (cut_.size() == before) return;  // the next subscription tries again
+    leave(asker);
+    counters_.protocol_errors->add(home_index());
+    context_.log().limited(log_limit_, RepeatLimit::Clock::now(), LogLevel::warn,
+                           "a peer has asked for more prefixes than one may and is cut off");
 }
 
 Interest::Asker PubEndpoint::asker_of(int descriptor) {
@@ -91,6 +123,7 @@ Interest::Asker PubEndpoint::asker_of(int descriptor) {
 void PubEndpoint::on_connection_closed(uint64_t connection) {
     const std::lock_guard guard(mutex_);
     named_.erase(connection);
+    cut_.erase(connection);
     leave(connection);
 }
 

@@ -91,6 +91,8 @@ RouterEndpoint::RouterEndpoint(EndpointContext& context, Context& zmq, EndpointO
                 }),
       reader_(options_.router.max_frames + 1),
       log_limit_(kLogLines, kLogInterval),
+      unsent_(options_.router.max_unsent_bytes,
+              [this](const std::string& peer) { has_room_again(peer); }),
       request_quota_({}, {options_.router.max_requests_per_client,
                           options_.router.max_request_bytes_per_client}) {
     publisher_.endpoint = context.id();

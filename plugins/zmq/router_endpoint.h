@@ -19,6 +19,7 @@
 #include "zmq/hub_services.h"
 #include "zmq/message_reader.h"
 #include "zmq/queueing_endpoint.h"
+#include "zmq/unsent_bytes.h"
 #include "zmq/work/answers.h"
 #include "zmq/work/job_board.h"
 #include "zmq/work/mdp.h"
@@ -99,6 +100,9 @@ class RouterEndpoint final : public QueueingEndpoint, private JobBoard::Outside 
     [[nodiscard]] At here() const { return {home_index(), context_.home().now_ms()}; }
 
     // What they are told: router_out.cpp. The board's wishes come on any shard.
+    /// Everything leaves through this. The first frame is the routing id.
+    Socket::Sent send_to_peer(std::span<const std::string_view> frames);
+    void has_room_again(const std::string& peer);  // any thread, under any lock
     Handed hand_out(JobBoard::Leases leases) override;
     bool beat(const Worker& worker) override;
     void dismiss(const Worker& worker) override;
@@ -139,6 +143,7 @@ class RouterEndpoint final : public QueueingEndpoint, private JobBoard::Outside 
     NativeBundle bundle_;
     Publisher publisher_;
     RepeatLimit log_limit_;
+    UnsentBytes unsent_;
     ClientQuota request_quota_;  // of requests that workers have or will get
     struct Errand {
         std::function<void()> work;

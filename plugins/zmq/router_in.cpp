@@ -218,7 +218,7 @@ void RouterEndpoint::send_away(std::string_view peer, Dialect dialect) {
         return;
     }
     write_mdp_disconnect(dialect, peer, frames_);
-    socket_.send_parts(frames_);
+    send_to_peer(frames_);
 }
 
 }  // namespace trestle::zmq

@@ -9,7 +9,7 @@ namespace trestle::zmq {
 
 bool RouterEndpoint::send_head(std::string_view peer, std::string_view head) {
     const std::string_view frames[] = {peer, head};
-    return socket_.is_open() && socket_.send_parts(frames) == Socket::Sent::yes;
+    return socket_.is_open() && send_to_peer(frames) == Socket::Sent::yes;
 }
 
 void RouterEndpoint::take_native(std::string_view peer, FrameView frames) {

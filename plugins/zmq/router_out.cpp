@@ -9,6 +9,41 @@
 
 namespace trestle::zmq {
 
+namespace {
+
+// What libzmq spends on a frame beside its bytes.
+constexpr size_t kFrameBytes = 64;
+// Of smaller messages `send_hwm` is bound enough, and most are such.
+constexpr size_t kSmallMessage = 1024;
+
+size_t weight_of(std::span<const std::string_view> frames) {
+    size_t bytes = frames.size() * kFrameBytes;
+    for (const auto frame : frames) bytes += frame.size();
+    return bytes;
+}
+
+}  // namespace
+
+// A peer that has not taken what it was sent is as good as one whose pipe is full.
+Socket::Sent RouterEndpoint::send_to_peer(std::span<const std::string_view> frames) {
+    const size_t bytes = weight_of(frames.subspan(1));
+    if (bytes < kSmallMessage) return socket_.send_parts(frames);
+    auto place = unsent_.take(frames[0], bytes);
+    if (!place) return Socket::Sent::full;
+    return socket_.send_parts(frames, std::move(place));
+}
+
+// It takes messages again; were it a worker that waits for jobs, nobody else would tell.
+void RouterEndpoint::has_room_again(const std::string& peer) {
+    post_home([this, peer] {
+        const std::lock_guard guard(mutex_);
+        Worker* worker = board_.find(peer);
+        if (is_over() || worker == nullptr) return;
+        board_.room_again(here(), *worker);
+        used_by(home_index());
+    });
+}
+
 std::string RouterEndpoint::id_of(const Job& job) const { return epoch_ + write_tag(job.number); }
 
 std::string RouterEndpoint::meta_of(const Job& job) const {
@@ -52,7 +87,7 @@ Socket::Sent RouterEndpoint::send_jobs(JobBoard::Leases leases) {
         std::string head;
         begin_request(*leases[0], head);
         add_body(*leases[0]->job, meta);
-        return socket_.send_parts(frames_);
+        return send_to_peer(frames_);
     }
     bundle_.clear();
     for (const Lease* lease : leases) {
@@ -61,7 +96,7 @@ Socket::Sent RouterEndpoint::send_jobs(JobBoard::Leases leases) {
         bundle_.add(lease->tag, lease->job->attempts, frames_);
     }
     const std::string_view parts[] = {leases[0]->worker->peer, bundle_.head(), bundle_.frames()};
-    return socket_.send_parts(parts);
+    return send_to_peer(parts);
 }
 
 RouterEndpoint::Handed RouterEndpoint::hand_out(JobBoard::Leases leases) {
@@ -85,7 +120,7 @@ bool RouterEndpoint::beat(const Worker& worker) {
         write_mdp_heartbeat(worker.dialect, worker.peer, frames_);
     }
     // One that does not read gets no more of them; its lease or its connection will end.
-    return socket_.send_parts(frames_) != Socket::Sent::gone;
+    return send_to_peer(frames_) != Socket::Sent::gone;
 }
 
 void RouterEndpoint::dismiss(const Worker& worker) {
@@ -97,7 +132,7 @@ Socket::Sent RouterEndpoint::answer(const ClientAddress& client, bool is_final,
     if (!socket_.is_open()) return Socket::Sent::gone;
     begin_mdp_answer(client, is_final, frames_);
     frames_.insert(frames_.end(), body.begin(), body.end());
-    return socket_.send_parts(frames_);
+    return send_to_peer(frames_);
 }
 
 void RouterEndpoint::finish_answer(const ClientAddress& client, JobBoard::Frames body) {

@@ -7,6 +7,7 @@
 #include <random>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 #include "plugin_api/net.h"
 
@@ -19,6 +20,13 @@ constexpr int kMostIoThreads = 16;
 // Not in the headers of a build without drafts, but heeded: received messages are copied out of the
 // 8 KiB they arrived in, so that one small message that is kept does not keep all of them.
 constexpr int kZeroCopyReceive = 10;
+
+struct Lent {
+    std::vector<char> bytes;
+    Socket::Kept kept;
+    // How libzmq passes it to its thread, the thread sanitizer does not see; this it does.
+    std::atomic<bool> is_whole{false};
+};
 
 [[noreturn]] void fail(const std::string& what) {
     throw std::runtime_error(what + ": " + zmq_strerror(zmq_errno()));
@@ -149,12 +157,32 @@ bool Socket::send_joined(const OutgoingFrames& frames) {
         if (!part.empty()) std::memcpy(at, part.data(), part.size());
         at += part.size();
     }
+    return send_message(message);
+}
+
+bool Socket::send_message(zmq_msg_t& message) {
     while (zmq_msg_send(&message, handle_, ZMQ_DONTWAIT) < 0) {
         if (zmq_errno() == EINTR) continue;
         zmq_msg_close(&message);
         return false;
     }
     return true;
+}
+
+// The last frame of a message, which libzmq has done with last: its bytes are lent to it.
+bool Socket::send_keeping(std::string_view bytes, Kept kept) {
+    auto* lent = new Lent{{bytes.begin(), bytes.end()}, std::move(kept)};
+    lent->is_whole.store(true, std::memory_order_release);
+    const auto give_back = [](void*, void* hint) {
+        auto* mine = static_cast<Lent*>(hint);
+        if (mine->is_whole.load(std::memory_order_acquire)) delete mine;
+    };
+    zmq_msg_t message;
+    if (zmq_msg_init_data(&message, lent->bytes.data(), bytes.size(), give_back, lent) != 0) {
+        delete lent;
+        return false;
+    }
+    return send_message(message);
 }
 
 bool Socket::send(const OutgoingFrames& frames) {
@@ -171,10 +199,13 @@ bool Socket::send(const OutgoingFrames& frames) {
     return true;
 }
 
-Socket::Sent Socket::send_parts(std::span<const std::string_view> frames) {
+Socket::Sent Socket::send_parts(std::span<const std::string_view> frames, Kept kept) {
     for (size_t i = 0; i < frames.size(); ++i) {
-        const int flags = i + 1 < frames.size() ? ZMQ_SNDMORE : 0;
-        if (send_frame(frames[i], flags)) continue;
+        const bool is_last = i + 1 == frames.size();
+        const int flags = is_last ? 0 : ZMQ_SNDMORE;
+        const bool is_sent = is_last && kept ? send_keeping(frames[i], std::move(kept))
+                                             : send_frame(frames[i], flags);
+        if (is_sent) continue;
         // Refused with the routing id or not at all.
         return zmq_errno() == EAGAIN ? Sent::full : Sent::gone;
     }

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -86,8 +87,11 @@ class Socket {
         full,  ///< too much waits for this peer already
         gone,  ///< there is no such peer (any more)
     };
+    /// Kept until libzmq has done with a message: it was sent, or its connection has ended. Let go
+    /// of on any thread, also under the socket's lock.
+    using Kept = std::shared_ptr<const void>;
     /// The first frame is the routing id.
-    Sent send_parts(std::span<const std::string_view> frames);
+    Sent send_parts(std::span<const std::string_view> frames, Kept kept = nullptr);
     /// True: libzmq has taken the whole message. False: nobody can take it now, nothing was sent.
     bool send(const OutgoingFrames& frames);
     /// False: nothing there.
@@ -96,6 +100,8 @@ class Socket {
  private:
     bool send_joined(const OutgoingFrames& frames);
     bool send_frame(std::string_view bytes, int flags);
+    bool send_keeping(std::string_view bytes, Kept kept);
+    bool send_message(zmq_msg_t& message);
 
     void* handle_ = nullptr;
 };

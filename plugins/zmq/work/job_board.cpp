@@ -141,7 +141,7 @@ bool JobBoard::hand_out_jobs(At at, Service& service) {
             case Outside::Handed::yes:
                 break;
             case Outside::Handed::full:
-                // Until it is heard of, or the next heartbeat.
+                // Until it is heard of, there is room again, or the next heartbeat.
                 service.ready.erase(service.ready.iterator_to(worker));
                 break;
             case Outside::Handed::gone:

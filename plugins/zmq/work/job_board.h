@@ -133,6 +133,8 @@ class JobBoard {
     /// It is alive: its leases go on.
     void heard(At at, Worker& worker);
     void set_window(At at, Worker& worker, uint32_t window);
+    /// After `Handed::full`: there is room for it now.
+    void room_again(At at, Worker& worker);
 
     enum class Answer : uint8_t {
         settled,

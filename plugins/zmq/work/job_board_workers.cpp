@@ -53,6 +53,11 @@ void JobBoard::set_window(At at, Worker& worker, uint32_t window) {
     work_off(at);
 }
 
+void JobBoard::room_again(At at, Worker& worker) {
+    give_room(worker);
+    work_off(at);
+}
+
 void JobBoard::remove(At at, Worker& worker) {
     Service& service = *worker.service;
     if (worker.in_ready.is_linked()) service.ready.erase(service.ready.iterator_to(worker));

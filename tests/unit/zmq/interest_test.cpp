@@ -156,6 +156,37 @@ TEST(Interest, WhatIsBeyondTheLimitEndsWithItsAskers) {
     EXPECT_TRUE(interest.wants("a"));
 }
 
+TEST(Interest, WhatOneHasAskedFor) {
+    Interest interest(3);
+    const auto is = [](Interest::Share share, size_t prefixes, size_t bytes) {
+        return share.prefixes == prefixes && share.bytes == bytes;
+    };
+    EXPECT_TRUE(is(interest.add(kOne, "aa"), 1, 2));
+    EXPECT_TRUE(is(interest.add(kOne, "aa"), 1, 2)) << "said again";
+    EXPECT_TRUE(is(interest.add(kTwo, "aa"), 1, 2));
+    EXPECT_TRUE(is(interest.add(kOne, "b"), 2, 3));
+    interest.remove(kOne, "aa");
+    EXPECT_TRUE(is(interest.add(kOne, "cccc"), 2, 5));
+    interest.hand_on(kOne, kTwo);
+    EXPECT_TRUE(is(interest.add(kTwo, "b"), 3, 7));
+    interest.leave(kTwo, [](const std::string&) {});
+    EXPECT_TRUE(is(interest.add(kTwo, "b"), 1, 1));
+}
+
+TEST(Interest, NobodyTalksDownWhatIsNotListed) {
+    Interest interest(1);
+    interest.add(kOne, "a");
+    for (size_t i = 1; i <= 5; ++i) {
+        const auto share = interest.add(kTwo, "long" + std::to_string(i));
+        EXPECT_EQ(i, share.prefixes);
+        EXPECT_EQ(5 * i, share.bytes);
+        interest.remove(kTwo, "never there");
+        EXPECT_FALSE(interest.wants("z"));
+    }
+    interest.leave(kTwo, [](const std::string&) {});
+    EXPECT_EQ(1U, interest.add(kTwo, "b").prefixes);
+}
+
 TEST(Interest, AskersOfAllPrefixesHaveALimitToo) {
     Interest interest(1);
     for (Interest::Asker asker = 0; asker < Interest::kAskersEach; ++asker) {

@@ -141,5 +141,20 @@ TEST_F(JobBoardLimitsTest, AWorkerWhosePipeIsFullStaysAndGetsTheJobLater) {
     board().dismiss_all(at());
 }
 
+TEST_F(JobBoardLimitsTest, AWorkerThatHasRoomAgainGetsTheJobAtOnce) {
+    join("busy", "s", 5);
+    outside_.not_reading.insert("busy");
+    ask("s", 10);
+    outside_.not_reading.clear();
+    ask("s", 10);
+    EXPECT_EQ("", order()) << "nobody has said so yet";
+    board().room_again(at(), *board().find("busy"));
+    EXPECT_EQ("ss", order());
+    board().room_again(at(), *board().find("busy"));
+    EXPECT_EQ("ss", order());
+    end();
+    board().dismiss_all(at());
+}
+
 }  // namespace
 }  // namespace trestle::zmq
