@@ -1,7 +1,9 @@
 // Connections that break while libzmq does not read them, as the pipe is full
 // (src/runtime/libzmq_guard.cpp).
 #include <arpa/inet.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -55,9 +57,14 @@ class RudePeer {
     RudePeer(const RudePeer&) = delete;
     RudePeer& operator=(const RudePeer&) = delete;
 
+    /// The kernel has it on the other side when this is over: on a busy machine it takes its time.
     void say(std::string_view bytes) const {
         ASSERT_EQ(static_cast<ssize_t>(bytes.size()),
                   ::send(descriptor_, bytes.data(), bytes.size(), 0));
+        ASSERT_TRUE(eventually([this] {
+            int on_the_way = 0;
+            return ::ioctl(descriptor_, SIOCOUTQ, &on_the_way) == 0 && on_the_way == 0;
+        }));
     }
 
  private:
