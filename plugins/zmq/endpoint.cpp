@@ -1,6 +1,5 @@
 #include "zmq/endpoint.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -122,7 +121,7 @@ std::vector<std::pair<int, uint64_t>> ZmqEndpoint::open_connections() {
 // stays what it was when it was made; and libzmq tells the monitor that a connection ends before it
 // closes its descriptor. So what the monitor tells after the copy was made is true of the copy.
 bool ZmqEndpoint::cut(int descriptor, uint64_t connection) {
-    const int copy = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    const int copy = ::dup(descriptor);
     if (copy < 0) return false;
     const bool is_its = connection_of(descriptor) == connection;
     if (is_its) ::shutdown(copy, SHUT_RDWR);

@@ -269,9 +269,7 @@ void HubServices::on_device_answer(std::string_view topic, const MessageView& me
 
 // Without a time: the store does not know when it was taken.
 std::string HubServices::meta_of(const MessageView& message) const {
-    return write_meta({.message = message,
-                       .qos = message.qos,
-                       .now_ms = context_.home().now_ms()});
+    return write_meta({.message = message, .qos = message.qos, .now_ms = context_.home().now_ms()});
 }
 
 // Body: the filter and, to go on, what the answer before said.

@@ -10,6 +10,7 @@ import zmq
 from harness import route
 from mqtt_bytes import V5
 from slow_reader import SlowReader, flood
+from support.waiting import wait_until
 
 
 @pytest.fixture
@@ -34,6 +35,11 @@ def books(gateway):
     held = (seen.value("trestle_session_queue_messages", endpoint="web")
             + seen.value("trestle_session_in_flight", endpoint="web"))
     return seen.value("trestle_session_matched_total", endpoint="web"), ends + held
+
+
+def balanced(gateway):
+    matched, ended = books(gateway)
+    return matched == ended > 0
 
 
 def test_a_full_route_withholds_the_answer(web, open_json, sockets):
@@ -79,8 +85,7 @@ def test_slow_readers(web, raw, policy):
         one.wait_metric(0, "trestle_connections", endpoint="web")
         one.wait_metric(0, "trestle_subscriptions")
     assert one.metric("trestle_websocket_slow_readers_total", endpoint="web") == gone
-    matched, ended = books(one)
-    assert matched == ended > 0
+    wait_until(lambda: balanced(one), lambda: f"the books: {books(one)}")
     slow.socket.close()
     one.wait_metric(0, "trestle_connections", endpoint="web")
 
@@ -93,8 +98,7 @@ def test_a_reader_that_takes_nothing_at_all_is_cut(gateway, raw):
     flood(one, raw, 8)
     one.wait_metric(1, "trestle_websocket_protocol_errors_total", endpoint="web", reason="no_pong")
     one.wait_metric(0, "trestle_connections", endpoint="web")
-    matched, ended = books(one)
-    assert matched == ended > 0
+    wait_until(lambda: balanced(one), lambda: f"the books: {books(one)}")
     slow.socket.close()
 
 
@@ -276,5 +280,4 @@ def test_cut_connections_leave_nothing(web, open_json, raw):
         client.loop.call_soon_threadsafe(client.socket.transport.abort)
     one.wait_metric(0, "trestle_connections", endpoint="web")
     one.wait_metric(0, "trestle_subscriptions")
-    matched, ended = books(one)
-    assert matched == ended > 0
+    wait_until(lambda: balanced(one), lambda: f"the books: {books(one)}")
