@@ -102,7 +102,8 @@ void PubEndpoint::cut_off(Interest::Asker asker, int descriptor) {
     leave(asker);
     counters_.protocol_errors->add(home_index());
     context_.log().limited(log_limit_, RepeatLimit::Clock::now(), LogLevel::warn,
-                           "a peer has asked for more prefixes than one may and is cut off");
+                           "a peer has asked for more than max_subscriptions_per_peer or "
+                           "max_subscription_bytes_per_peer allow and is cut off");
 }
 
 Interest::Asker PubEndpoint::asker_of(int descriptor) {
